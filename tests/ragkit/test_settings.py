@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from ragkit.errors import ConfigError
+from ragkit.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_env_example_names_every_key_and_no_other() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    named = [line.split("=")[0] for line in lines if line and not line.startswith("#")]
+    assert named == [item.metadata["key"] for item in fields(Settings)]
+
+
+def test_env_example_shows_the_defaults() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert Settings.from_environment(example) == Settings()
+
+
+def test_values_are_read() -> None:
+    settings = Settings.from_environment({"RAGKIT_THREADS": "3", "RAGKIT_OFFLINE": "yes", "RAGKIT_ENGINE": "openvino"})
+    assert (settings.threads, settings.offline, settings.engine) == (3, True, "openvino")
+
+
+def test_an_unknown_key_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"unknown setting RAGKIT_TREADS: expected one of HF_HUB_CACHE"):
+        Settings.from_environment({"RAGKIT_TREADS": "3"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("RAGKIT_THREADS", "0"), ("RAGKIT_THREADS", "two"), ("RAGKIT_OFFLINE", "maybe")]
+)
+def test_a_value_that_cannot_be_read_is_named(key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"setting {key} cannot be '{value}'"):
+        Settings.from_environment({key: value})
+
+
+def test_the_token_is_never_shown() -> None:
+    assert "hf_secret" not in repr(Settings.from_environment({"HF_TOKEN": "hf_secret"}))
+
+
+@pytest.mark.parametrize("key", ["RAGKIT_OFFLINE", "HF_HUB_OFFLINE"])
+def test_either_switch_forbids_downloads(key: str) -> None:
+    assert Settings().downloads_allowed
+    assert not Settings.from_environment({key: "1"}).downloads_allowed
