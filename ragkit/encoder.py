@@ -109,7 +109,8 @@ class LangChainEncoder:
                 "expected one finite vector per text: check the embedding model."
             )
         norms = np.linalg.norm(rows, axis=1, keepdims=True)
-        return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+        unit: Vectors = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+        return unit
 
 
 def as_encoder(embeddings: Any) -> Encoder:

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 __all__ = ["Answer", "AnswerSentence", "ArmScore", "Citation", "Hit", "MetadataValue"]
 
 MetadataValue: TypeAlias = (
-    "str | int | float | bool | None | date | datetime | list[MetadataValue] | dict[str, MetadataValue]"
+    "str | int | float | bool | date | datetime | list[MetadataValue] | dict[str, MetadataValue] | None"
 )
 """What a document's metadata may hold; dates are stored as ISO 8601 text."""
 

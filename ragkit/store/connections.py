@@ -1,0 +1,65 @@
+"""Connections for reading, as many as are used at once, kept for the next reader."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from ragkit.disk.sqlite import connect, damage_named, transaction
+from ragkit.errors import StoreError
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["ReadConnections"]
+
+
+class ReadConnections:
+    """Read transactions on one database for any number of threads."""
+
+    def __init__(self, path: Path, *, read_only: bool) -> None:
+        self._path = path
+        self._read_only = read_only
+        self._idle: list[sqlite3.Connection] = []
+        self._lock = Lock()
+        self._closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Run a block on one consistent state of the data, whatever is written meanwhile.
+
+        Raises:
+            StoreError: If closed, or the file cannot be used; `StoreDamagedError` if it is broken.
+        """
+        db = self._take()
+        try:
+            with damage_named(self._path), transaction(db, write=False):
+                yield db
+        finally:
+            self._give(db)
+
+    def _take(self) -> sqlite3.Connection:
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"the collection {self._path.parent} is closed: open it again.")
+            if self._idle:
+                return self._idle.pop()
+        return connect(self._path, read_only=self._read_only)
+
+    def _give(self, db: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed:
+                self._idle.append(db)
+                return
+        db.close()
+
+    def close(self) -> None:
+        """Close idle connections now, those in use when they come back."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for db in idle:
+            db.close()

@@ -1,0 +1,50 @@
+"""Rows of the vector file as `Hit` values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ragkit.store import catalog
+from ragkit.store.records import chunk_name
+from ragkit.types import ArmScore, Hit
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from ragkit.store.order import Scored
+
+__all__ = ["hits_of"]
+
+
+def hits_of(db: sqlite3.Connection, runs: Sequence[Sequence[Scored]], arm: str) -> list[list[Hit]]:
+    """Give each query's rows as hits, ranks from 1; what several queries found is read once.
+
+    Args:
+        db: In the transaction that the rows were found in.
+        runs: Best first.
+        arm: Name of the arm, for `Hit.arms`.
+    """
+    rows = {item.row for run in runs for item in run}
+    chunks = catalog.chunk_rows(db, rows)
+    texts = catalog.slices(db, [(chunk.document, chunk.first, chunk.last) for chunk in chunks])
+    metadata = catalog.metadata_of(db, (chunk.document for chunk in chunks))
+    known = {chunk.row: (chunk, text) for chunk, text in zip(chunks, texts, strict=True)}
+
+    def hit(item: Scored, rank: int) -> Hit:
+        chunk, text = known[item.row]
+        return Hit(
+            doc_id=chunk.doc_id,
+            score=item.score,
+            rank=rank,
+            chunk_id=chunk_name(chunk.doc_id, chunk.ordinal),
+            text=text,
+            source=chunk.source,
+            start=chunk.first,
+            end=chunk.last,
+            page=chunk.page,
+            metadata=dict(metadata[chunk.document]),
+            arms={arm: ArmScore(score=item.score, rank=rank)},
+        )
+
+    return [[hit(item, rank) for rank, item in enumerate(run, start=1)] for run in runs]

@@ -1,0 +1,34 @@
+"""The one order of hits: by falling score, ties by (doc_id, chunk_id), at the cut too."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+__all__ = ["Scored", "SortKeys", "best"]
+
+SortKeys: TypeAlias = Callable[[Sequence[int]], Mapping[int, tuple[str, str]]]
+"""Gives `(doc_id, chunk_id)` for each row asked for."""
+
+
+class Scored(NamedTuple):
+    """A row of the vector file with what an arm says of it."""
+
+    row: int
+    score: float
+
+
+def best(candidates: Sequence[Scored], k: int, sort_keys: SortKeys) -> list[Scored]:
+    """Give the first `k` candidates in the one order.
+
+    Args:
+        candidates: In any order; every row whose score equals the k-th must be among them.
+        k: Number to return, fewer when fewer exist.
+        sort_keys: Asked for rows of equal score only.
+    """
+    ordered = sorted(candidates, key=lambda item: -item.score)
+    kept = [item for item in ordered if k and item.score >= ordered[min(k, len(ordered)) - 1].score]
+    count = Counter(item.score for item in kept)
+    names = sort_keys([item.row for item in kept if count[item.score] > 1])
+    return sorted(kept, key=lambda item: (-item.score, names.get(item.row, ("", ""))))[:k]

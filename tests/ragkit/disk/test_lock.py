@@ -1,0 +1,82 @@
+"""One writer at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ragkit.disk.lock import WriterLock
+from ragkit.errors import StoreLockedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_HOLD = (
+    "import sys, time; from pathlib import Path; from ragkit.disk.lock import WriterLock; "
+    "lock = WriterLock(Path(sys.argv[1])); lock.acquire(); print('held', flush=True); time.sleep(60)"
+)
+
+
+def test_lock_is_held_until_release(tmp_path: Path) -> None:
+    lock = WriterLock(tmp_path / "lock")
+    assert not lock.held
+    lock.acquire()
+    assert lock.held
+    lock.release()
+    assert not lock.held
+
+
+def test_acquire_and_release_may_be_repeated(tmp_path: Path) -> None:
+    lock = WriterLock(tmp_path / "lock")
+    lock.acquire()
+    lock.acquire()
+    lock.release()
+    lock.release()
+    assert not lock.held
+
+
+def test_two_locks_on_one_file_exclude_each_other(tmp_path: Path) -> None:
+    first, second = WriterLock(tmp_path / "lock"), WriterLock(tmp_path / "lock")
+    first.acquire()
+    assert not second.try_acquire()
+    first.release()
+    assert second.try_acquire()
+    second.release()
+
+
+def test_message_names_folder_and_holder(tmp_path: Path) -> None:
+    first, second = WriterLock(tmp_path / "lock"), WriterLock(tmp_path / "lock")
+    first.acquire()
+    with pytest.raises(StoreLockedError, match=rf"{tmp_path} is being written by process {os.getpid()}: waited 0 s"):
+        second.acquire()
+    first.release()
+
+
+def test_acquire_tries_until_the_time_is_over(tmp_path: Path) -> None:
+    first = WriterLock(tmp_path / "lock")
+    first.acquire()
+    ticks = count()
+    second = WriterLock(tmp_path / "lock", clock=lambda: float(next(ticks)))
+    with pytest.raises(StoreLockedError, match="waited 2 s"):
+        second.acquire(wait_s=2)
+    first.release()
+
+
+def test_death_of_the_holder_frees_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with subprocess.Popen([sys.executable, "-c", _HOLD, str(path)], stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        lock = WriterLock(path)
+        with pytest.raises(StoreLockedError, match=f"process {holder.pid}"):
+            lock.acquire()
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+        lock.acquire()
+        lock.release()

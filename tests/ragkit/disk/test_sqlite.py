@@ -1,0 +1,127 @@
+"""SQLite as a record that outlives a kill."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ragkit.disk import sqlite
+from ragkit.disk.sqlite import connect, damage_named, migrate, transaction
+from ragkit.errors import StoreDamagedError, StoreError
+
+_MIGRATIONS = ("CREATE TABLE a (x)", "CREATE TABLE b (y); INSERT INTO b VALUES (1)")
+
+
+def test_connection_uses_wal_full_sync_and_foreign_keys(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "a.sqlite")) as db:
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert db.execute("PRAGMA foreign_keys").fetchone() == (1,)
+
+
+def test_file_that_is_no_database_is_named_as_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StoreDamagedError, match=r"a\.sqlite is damaged \(file is not a database\): restore it"):
+        connect(path)
+
+
+def test_missing_file_is_not_created_for_reading(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be used: unable to open database file"):
+        connect(tmp_path / "a.sqlite", read_only=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_read_only_connection_refuses_changes(tmp_path: Path) -> None:
+    path = tmp_path / "odd ?#% name.sqlite"
+    with closing(connect(path)) as db:
+        migrate(db, _MIGRATIONS)
+    with closing(connect(path, read_only=True)) as db:
+        assert db.execute("SELECT y FROM b").fetchall() == [(1,)]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            db.execute("DELETE FROM b")
+
+
+def test_folder_that_cannot_be_written_is_read_as_unchanging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.sqlite"
+    with closing(connect(path)) as db:
+        migrate(db, _MIGRATIONS)
+    # Tests may run as root, whom no permission stops; so the system's answer is replaced.
+    monkeypatch.setattr(sqlite.os, "access", lambda *_: False)
+    with closing(connect(path, read_only=True)) as db:
+        assert db.execute("SELECT y FROM b").fetchall() == [(1,)]
+        assert [item.name for item in tmp_path.iterdir()] == ["a.sqlite"]
+
+
+def test_migrations_run_once_and_in_order(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "a.sqlite")) as db:
+        migrate(db, _MIGRATIONS[:1])
+        migrate(db, _MIGRATIONS)
+        migrate(db, _MIGRATIONS)
+        assert db.execute("SELECT y FROM b").fetchall() == [(1,)]
+        assert db.execute("PRAGMA user_version").fetchone() == (2,)
+
+
+def test_migration_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "a.sqlite")) as db:
+        with pytest.raises(sqlite3.OperationalError, match="no such table: nowhere"):
+            migrate(db, ["CREATE TABLE a (x); INSERT INTO nowhere VALUES (1)"])
+        assert db.execute("SELECT name FROM sqlite_master").fetchall() == []
+        assert db.execute("PRAGMA user_version").fetchone() == (0,)
+
+
+def test_migration_that_cannot_begin_leaves_nothing(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "a.sqlite")) as db, closing(connect(tmp_path / "a.sqlite")) as other:
+        db.execute("PRAGMA busy_timeout = 0")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            migrate(db, _MIGRATIONS)
+        other.execute("ROLLBACK")
+
+
+def test_newer_layout_is_refused(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "a.sqlite")) as db:
+        migrate(db, _MIGRATIONS)
+        with pytest.raises(StoreError, match="layout 2, this ragkit reads up to 1: upgrade ragkit"):
+            migrate(db, _MIGRATIONS[:1])
+
+
+def _run(db: sqlite3.Connection, *statements: str) -> None:
+    with transaction(db, write=True):
+        for statement in statements:
+            db.execute(statement)
+
+
+def test_transaction_takes_all_or_nothing(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "a.sqlite")) as db:
+        migrate(db, _MIGRATIONS)
+        with pytest.raises(sqlite3.OperationalError, match="no such table"):
+            _run(db, "INSERT INTO b VALUES (2)", "INSERT INTO nowhere VALUES (2)")
+        _run(db, "INSERT INTO b VALUES (3)")
+        assert db.execute("SELECT y FROM b").fetchall() == [(1,), (3,)]
+
+
+def test_transaction_that_ended_itself_is_left_alone(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "a.sqlite")) as db:
+        with pytest.raises(sqlite3.OperationalError, match="no transaction is active"):
+            _run(db, "ROLLBACK")
+        assert not db.in_transaction
+
+
+def test_reader_sees_one_state_while_a_writer_commits(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    with closing(connect(path)) as writer, closing(connect(path)) as reader:
+        migrate(writer, _MIGRATIONS)
+        with transaction(reader, write=False):
+            before = reader.execute("SELECT count(*) FROM b").fetchone()
+            writer.execute("INSERT INTO b VALUES (2)")
+            assert reader.execute("SELECT count(*) FROM b").fetchone() == before
+        assert reader.execute("SELECT count(*) FROM b").fetchone() == (2,)
+
+
+def test_mistakes_of_the_caller_are_not_called_damage() -> None:
+    with pytest.raises(sqlite3.IntegrityError), damage_named(Path("a")):
+        raise sqlite3.IntegrityError
