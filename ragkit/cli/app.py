@@ -1,0 +1,69 @@
+"""Every command by name; errors become one sentence on stderr and an exit code.
+
+Exit codes: 0 fine, 1 the work failed, 2 wrong use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from ragkit.cli.ask import ask
+from ragkit.cli.delete import delete
+from ragkit.cli.doctor import doctor
+from ragkit.cli.index import index
+from ragkit.cli.info import info
+from ragkit.cli.search import search
+from ragkit.cli.show import show
+from ragkit.errors import ConfigError, IndexMismatchError, InputError, RagkitError, StoreNotFoundError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="ragkit",
+    help="Answers from your own documents, with citations that are checked.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (index, search, ask, show, info, delete, doctor):
+    app.command()(command)
+
+_WRONG_USE = (InputError, ConfigError, StoreNotFoundError, IndexMismatchError)
+
+
+@app.callback(invoke_without_command=True)
+def _ragkit(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
+    if version:
+        from ragkit import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; never shows a traceback for an error that ragkit or the system explains."""
+    try:
+        code = app(args=None if arguments is None else list(arguments), prog_name="ragkit", standalone_mode=False)
+    except BrokenPipeError:
+        # The reader has left (`ragkit search … | head`): say nothing more, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except (typer.Abort, KeyboardInterrupt):
+        code = _fail("stopped before it was done; what was finished is kept.", 130)
+    except typer.TyperException as error:
+        code = _fail(f"{error.format_message()} See `ragkit --help`.", error.exit_code)
+    except RagkitError as error:
+        code = _fail(str(error), 2 if isinstance(error, _WRONG_USE) else 1)
+    except OSError as error:
+        code = _fail(f"{error.filename or 'the system'}: {error.strerror or error}.", 1)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"ragkit: {message}", err=True)
+    return code
