@@ -1,6 +1,6 @@
 """`python -m ragkit` is the `ragkit` command."""
 
-from ragkit.cli import main
+from ragkit.cli import console
 
 if __name__ == "__main__":
-    main()
+    console()

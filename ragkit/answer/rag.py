@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ragkit.answer.extractive import ExtractiveAnswerer, SupportModel
 from ragkit.errors import InputError
 from ragkit.retrieve.search import SearchOptions, search
 
 if TYPE_CHECKING:
+    from ragkit.answer.extractive import ExtractiveAnswerer
     from ragkit.ingest.sync import Progress, SyncReport
     from ragkit.store.collection import Collection
     from ragkit.types import Answer, Hit
@@ -30,10 +30,17 @@ class Rag:
     def __init__(self, collection: Collection, *, answerer: ExtractiveAnswerer | None = None) -> None:
         self.collection = collection
         """The documents, and the embedding model they were indexed with."""
-        self.answerer = answerer or ExtractiveAnswerer(
-            collection=collection, model=SupportModel.packaged(vectors=collection.encoder is not None)
-        )
-        """Turns a question and hits into an answer."""
+        self._answerer = answerer
+
+    @property
+    def answerer(self) -> ExtractiveAnswerer:
+        """Turns a question and hits into an answer; made on first use, because a search needs none."""
+        if self._answerer is None:
+            from ragkit.answer.extractive import ExtractiveAnswerer, SupportModel
+
+            model = SupportModel.packaged(vectors=self.collection.encoder is not None)
+            self._answerer = ExtractiveAnswerer(collection=self.collection, model=model)
+        return self._answerer
 
     def sync(
         self,

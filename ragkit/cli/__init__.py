@@ -4,6 +4,6 @@ Open `app.py` first: it names every command and turns errors into one sentence a
 `terminal.py` prints. Rooms are imported inside a command, so that `ragkit --help` and `ragkit search` start fast.
 """
 
-from ragkit.cli.app import main
+from ragkit.cli.app import console, main
 
-__all__ = ["main"]
+__all__ = ["console", "main"]

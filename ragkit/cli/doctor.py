@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -78,6 +77,8 @@ def _examine(*, offline: bool, deep: bool) -> dict[str, Any]:
 
 
 def _version(package: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # 20 ms that the other commands need not pay
+
     try:
         return version(package)
     except PackageNotFoundError:

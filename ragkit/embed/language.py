@@ -3,10 +3,8 @@
 It answers one question only: whether to warn that a model which reads English is given another language. It would
 rather say nothing than be wrong: short texts, names, tables, code and formulas are no evidence.
 
-Measured 2026-11. English texts called foreign: 0 of 5,183 SciFact abstracts, 0 of 1,109 claims, 0 of 1,430 XQuAD
-paragraphs and questions, 5 of 30,187 MS MARCO passages, 1 of 6,980 queries, 5 of 8,000 encyclopedia articles; ten of
-those eleven do hold another language. Found: German 99 % of 240 paragraphs and 84 % of 1,190 questions, Spanish 98 %
-and 97 %.
+`python -m evals.language` measures it: on English text about one passage in 6,000 is called foreign, and most of those
+do hold another language; of German and Spanish paragraphs 98 % or more are found, of single questions 84 % and more.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import itertools
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import cache
 from hashlib import sha256
 
 import snowballstemmer
@@ -43,7 +44,14 @@ def _words(letter: str) -> str:
 
 
 _ASCII_TOKEN = re.compile(_words("[a-z0-9]"), re.ASCII)
-_TOKEN = re.compile(rf"[{_DENSE}](?:[{_DENSE}]|[{_MARKS}])*|{_words(_LETTER)}")
+
+
+@cache
+def _token() -> re.Pattern[str]:
+    """Compile the pattern for texts beyond ASCII on first use: it takes 20 ms, which most queries can do without."""
+    return re.compile(rf"[{_DENSE}](?:[{_DENSE}]|[{_MARKS}])*|{_words(_LETTER)}")
+
+
 _IS_DENSE = re.compile(f"[{_DENSE}]")
 # Hyphenation and joining marks go, apostrophes and hyphens become one.
 _SIGNS = {0xAD: None, 0x200B: None, 0x2060: None, 0xFEFF: None, 0x2019: "'", 0x2BC: "'", 0x2010: "-"}
@@ -135,7 +143,7 @@ def _tokens(text: str) -> list[str]:
     if text.isascii():
         return _ASCII_TOKEN.findall(text.lower())
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_SIGNS)
-    return _TOKEN.findall(folded)
+    return _token().findall(folded)
 
 
 def _pairs(run: str) -> tuple[str, ...]:

@@ -111,6 +111,8 @@ class Ruler:
         todo = [span]
         while todo:
             start, end = todo.pop()
+            if start == end:  # what was cut off was all whitespace
+                continue
             if self.fits(start, end, budget):
                 yield start, end, "part", self._cost(start, end)
                 continue
