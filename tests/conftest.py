@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,17 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data is not at hand: {folder} is missing (set RAGKIT_DATA)")
     return folder
+
+
+@pytest.fixture
+def hang_guard() -> Iterator[None]:
+    """End a test that would run for hours: for inputs on which worse than linear work never ends. No measurement."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError("still running after 120 s: is the work on this input worse than linear?")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.alarm(120)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

@@ -34,6 +34,7 @@ app = typer.Typer(
 for command in (index, search, ask, show, info, delete, doctor):
     app.command()(command)
 
+_INTERRUPTED = 130
 _WRONG_USE = (InputError, ConfigError, StoreNotFoundError, IndexMismatchError)
 
 
@@ -67,12 +68,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave by SystemExit; no traceback for an error that ragkit or the system explains."""
     try:
         code = app(args=None if arguments is None else list(arguments), prog_name="ragkit", standalone_mode=False)
+        if code == _INTERRUPTED:  # typer has caught the Ctrl-C and says nothing
+            _fail("stopped before it was done; what was finished is kept.", code)
     except BrokenPipeError:
         # The reader has left (`ragkit search … | head`): say nothing more, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
-    except (typer.Abort, KeyboardInterrupt):
-        code = _fail("stopped before it was done; what was finished is kept.", 130)
     except typer.TyperException as error:
         code = _fail(f"{error.format_message()} See `ragkit --help`.", error.exit_code)
     except RagkitError as error:

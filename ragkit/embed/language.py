@@ -3,8 +3,8 @@
 It answers one question only: whether to warn that a model which reads English is given another language. It would
 rather say nothing than be wrong: short texts, names, tables, code and formulas are no evidence.
 
-`python -m evals.language` measures it: on English text about one passage in 6,000 is called foreign, and most of those
-do hold another language; of German and Spanish paragraphs 98 % or more are found, of single questions 84 % and more.
+`python -m evals.language` measures it: 5 of 14,613 English texts were called foreign; of German and Spanish paragraphs
+98 % or more were found, of single questions 84 % (German) and 97 % (Spanish).
 """
 
 from __future__ import annotations

@@ -95,12 +95,8 @@ def test_two_creators_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 _COLD = """
-import json, sys, time
-start = time.perf_counter()
-import numpy
-numpy_s = time.perf_counter() - start
+import json, sys
 from ragkit.store.collection import Collection
-start = time.perf_counter()
 with Collection.open(sys.argv[1]) as collection:
     hits = collection.search_bm25(["cat"], k=1)[0]
 modules = set(sys.modules)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -137,17 +136,7 @@ def test_other_scripts_nearby_do_not_change_the_terms_of_ascii_text(text: str) -
     assert PLAIN(text + " я") == [*PLAIN(text), "я"]
 
 
-def test_analysis_is_fast_after_warming_up() -> None:
-    text = "The quick brown foxes were jumping over 3.5 lazy dogs in co-operation. " * 2_000
-    analyser = Analyser()
-    analyser(text)
-    begin = time.perf_counter()
-    analyser(text)
-    assert 24_000 / (time.perf_counter() - begin) > 50_000
-
-
 @pytest.mark.parametrize("part", ["111,", "a.", "x-", "x'", "1.1", "\u0301", "ab"])
-def test_no_text_takes_more_than_linear_time(part: str) -> None:
-    begin = time.perf_counter()
-    PLAIN(part * 50_000)
-    assert time.perf_counter() - begin < 3
+@pytest.mark.usefixtures("hang_guard")
+def test_no_repetition_keeps_the_pattern_busy_for_ever(part: str) -> None:
+    assert PLAIN(part * 200_000 + " end")[-1] == "end"

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 
 import pytest
 from hypothesis import given, settings
@@ -161,8 +160,7 @@ def test_blocks_hold_all_that_is_no_whitespace_in_order(text: str, markdown: boo
     assert all(left.end <= right.start for left, right in itertools.pairwise(blocks))
 
 
-def test_many_open_fences_take_linear_time() -> None:
-    text = "```x\n" * 20_000
-    begin = time.perf_counter()
-    split_blocks(text, markdown=True)
-    assert time.perf_counter() - begin < 2
+@pytest.mark.usefixtures("hang_guard")
+def test_many_open_fences_come_to_an_end() -> None:
+    text = "```x\n" * 200_000
+    assert split_blocks(text, markdown=True)[-1].end == len(text.rstrip())

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -267,7 +266,6 @@ def test_chunks_fit_a_real_tokenizer(word_pieces: Callable[[str], int], text: st
     ],
     ids=["sentences", "no stop", "items", "one word"],
 )
-def test_a_megabyte_takes_seconds_at_most(text: str) -> None:
-    begin = time.perf_counter()
-    chunk(text, len, max_tokens=1000)
-    assert time.perf_counter() - begin < 8
+@pytest.mark.usefixtures("hang_guard")
+def test_a_megabyte_of_anything_comes_to_an_end(text: str) -> None:
+    assert chunk(text, len, max_tokens=1000)[-1].end == len(text.rstrip())

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -81,12 +80,11 @@ def test_deep_nesting_is_survived(source: Source, page: str) -> None:
     assert "the end" in load_html(source("a.html"), f"<html><body>{page}".encode()).text
 
 
-def test_a_huge_page_is_read_in_seconds(source: Source) -> None:
+@pytest.mark.usefixtures("hang_guard")
+def test_a_huge_page_is_read_to_its_end(source: Source) -> None:
     page = "<html><body>" + "".join(f"<p>Paragraph {n} has a few words in it.</p>" for n in range(120_000))
-    started = time.perf_counter()
     text = load_html(source("a.html"), page.encode()).text
     assert text.endswith("Paragraph 119999 has a few words in it.")
-    assert time.perf_counter() - started < 10
 
 
 def test_a_heading_that_the_extractor_dropped_comes_back_over_its_block() -> None:
