@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ragkit.store.collection import Collection
+
 RAGKIT = [sys.executable, "-m", "ragkit"]
 
 
@@ -67,6 +69,13 @@ def test_progress_is_drawn_on_a_terminal_only(docs: Path, tmp_path: Path, enviro
     assert printed.startswith("3 added")
 
 
+def documents_in(store: Path) -> int:
+    if not (store / "manifest.json").is_file():
+        return 0
+    with Collection.open(store, read_only=True) as collection:
+        return len(collection)
+
+
 def test_ctrl_c_keeps_what_was_finished(tmp_path: Path, environment: dict[str, str]) -> None:
     folder = tmp_path / "docs"
     folder.mkdir()
@@ -75,15 +84,11 @@ def test_ctrl_c_keeps_what_was_finished(tmp_path: Path, environment: dict[str, s
         (folder / f"{number:04}.txt").write_text(text, encoding="utf-8")
     command = [*RAGKIT, "index", str(folder), "--store", str(tmp_path / "store")]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
-        while not (tmp_path / "store" / "vectors.f32").is_file() or not (tmp_path / "store/vectors.f32").stat().st_size:
+        while not documents_in(tmp_path / "store"):
             assert run.poll() is None
             time.sleep(0.02)
         run.send_signal(signal.SIGINT)
         _, told = run.communicate(timeout=60)
     assert run.returncode == 130
     assert told == "ragkit: stopped before it was done; what was finished is kept.\n"
-    facts = subprocess.run(
-        [*RAGKIT, "info", "--store", str(tmp_path / "store"), "--json"],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert 0 < json.loads(facts.stdout)["documents"] < 3000
+    assert 0 < documents_in(tmp_path / "store") < 3000
