@@ -112,11 +112,12 @@ for number in range(first, first + 100_000):
 """
 
 
-def test_random_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rounds", [4, pytest.param(100, marks=pytest.mark.slow)])
+def test_random_kills_lose_nothing_that_was_acknowledged(tmp_path: Path, rounds: int) -> None:
     choose = random.Random(11)
     Collection.open(tmp_path, dim=4).close()
     first = 0
-    for _ in range(4):
+    for _ in range(rounds):
         with subprocess.Popen(
             [sys.executable, "-c", _WRITE_ON, str(tmp_path), str(first)], stdout=subprocess.PIPE, text=True
         ) as writer:
