@@ -152,7 +152,11 @@ class ExtractiveAnswerer:
                 )
             )
             text = _flat(candidate.text)
-            sentences.append(AnswerSentence(text=text, supported=True, support=round(support, 4), citations=(marker,)))
+            sentences.append(
+                AnswerSentence(
+                    text=text, supported=support >= self.model.threshold, support=round(support, 4), citations=(marker,)
+                )
+            )
         text = " ".join(f"{sentence.text} {sentence.citations[0]}" for sentence in sentences)
         return Answer(
             question=question, text=text, abstained=False, citations=tuple(citations), sentences=tuple(sentences)
