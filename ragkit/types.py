@@ -50,6 +50,8 @@ class Hit:
     """The chunk: exactly `document_text[start:end]`."""
     source: str = ""
     """Where the document came from: the path as it was given, or what the caller said."""
+    title: str = ""
+    """The document's title; empty where it has none."""
     start: int = 0
     """First character of the chunk in the document's stored text."""
     end: int = 0
@@ -69,6 +71,7 @@ class Hit:
             "doc_id": self.doc_id,
             "chunk_id": self.chunk_id,
             "source": self.source,
+            "title": self.title,
             "start": self.start,
             "end": self.end,
             "page": self.page,

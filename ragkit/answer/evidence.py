@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.answer.question import AnswerKind, expected_kind, holds_kind, names, subject, wants_definition
+from ragkit.answer.question import AnswerKind, expected_kind, holds_kind, particulars, subject, wants_definition
 from ragkit.encoder import Encoder
 from ragkit.text.sentences import split_sentences
 from ragkit.types import Hit
@@ -30,7 +30,7 @@ FEATURES = (
     "chunk_coverage",
     "kind_missing",
     "kind_held",
-    "names_missing",
+    "particulars_missing",
     "definition",
     "reciprocal_rank",
 )
@@ -146,7 +146,7 @@ def features(
                 asked.coverage(chunk),
                 float(asked.kind != "any" and not held),
                 float(asked.kind != "any" and held),
-                asked.names_missing(chunk),
+                asked.particulars_missing(chunk),
                 asked.defines(candidate.text, analyse),
                 1.0 / hit.rank,
             )
@@ -159,7 +159,7 @@ class _Question:
     text: str
     kind: AnswerKind
     weights: Mapping[str, float]
-    names: frozenset[str]
+    particulars: frozenset[str]
     definition: bool
 
     @classmethod
@@ -167,7 +167,7 @@ class _Question:
         cls, question: str, analyse: Callable[[str], list[str]], weigh: Callable[[Sequence[str]], Mapping[str, float]]
     ) -> _Question:
         terms = list(dict.fromkeys(analyse(question)))
-        named = frozenset(term for name in names(question) for term in analyse(name))
+        named = frozenset(term for name in particulars(question) for term in analyse(name))
         return cls(question, expected_kind(question), weigh(terms), named, wants_definition(question))
 
     def coverage(self, terms: set[str]) -> float:
@@ -175,9 +175,9 @@ class _Question:
         total = math.fsum(self.weights.values())
         return math.fsum(weight for term, weight in self.weights.items() if term in terms) / total if total else 0.0
 
-    def names_missing(self, terms: set[str]) -> float:
-        """Share of the question's capitalised words that are not there."""
-        return len(self.names - terms) / len(self.names) if self.names else 0.0
+    def particulars_missing(self, terms: set[str]) -> float:
+        """Share of the question's names and numbers that are not there."""
+        return len(self.particulars - terms) / len(self.particulars) if self.particulars else 0.0
 
     def defines(self, sentence: str, analyse: Callable[[str], list[str]]) -> float:
         """Say how far a wanted definition opens with what is asked: Jaccard index of its subject and the question."""

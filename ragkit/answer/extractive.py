@@ -126,7 +126,7 @@ class ExtractiveAnswerer:
     def _pick(self, found: Sequence[Candidate], support: NDArray[np.float64]) -> list[tuple[Candidate, float]]:
         """Choose the best sentence and those nearly as good, best first; what `He` or `It` points to goes before it."""
         pairs = [(found[index], float(support[index])) for index in np.argsort(-support, kind="stable")]
-        floor = self.ratio * pairs[0][1]
+        floor = max(self.model.threshold, self.ratio * pairs[0][1])
         chosen: dict[str, tuple[Candidate, float]] = {}
         for pair in pairs:
             if pair[1] >= floor and len(chosen) < self.max_sentences:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
-__all__ = ["AnswerKind", "expected_kind", "holds_kind", "names", "subject", "wants_definition"]
+__all__ = ["AnswerKind", "expected_kind", "holds_kind", "names", "particulars", "subject", "wants_definition"]
 
 AnswerKind: TypeAlias = Literal["number", "date", "person", "place", "reason", "expansion", "any"]
 
@@ -45,6 +45,7 @@ _PATTERNS: dict[AnswerKind, re.Pattern[str]] = {
         re.IGNORECASE,
     ),
 }
+_NUMBER = re.compile(r"\b\d[\d.,]*\b")
 _NAME = re.compile(r"\b[A-Z][\w'’-]*[a-z0-9][\w'’-]*|\b[A-Z]{2,}\b")
 _DEFINITION = re.compile(
     r"^\W*(?:what(?:'s| is| are| was| were)|who(?:'s| is| was)|define|explain|describe|what does .+ mean)\b",
@@ -89,6 +90,16 @@ def names(text: str, *, skip_first: bool = True) -> list[str]:
     """
     start = re.match(r"\W*\w+", text) if skip_first else None
     return [match.group() for match in _NAME.finditer(text, start.end() if start else 0)]
+
+
+def particulars(question: str) -> list[str]:
+    """Give what an answer must be about: the names of `question`, and its numbers.
+
+    Example:
+        >>> particulars("Which team won Super Bowl 40?")
+        ['Super', 'Bowl', '40']
+    """
+    return [*names(question), *(match.group() for match in _NUMBER.finditer(question))]
 
 
 def holds_kind(kind: AnswerKind, sentence: str, question: str) -> bool:

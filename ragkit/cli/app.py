@@ -67,7 +67,8 @@ def console() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave by SystemExit; no traceback for an error that ragkit or the system explains."""
     try:
-        code = app(args=None if arguments is None else list(arguments), prog_name="ragkit", standalone_mode=False)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        code = app(args=given or ["--help"], prog_name="ragkit", standalone_mode=False)
         if code == _INTERRUPTED:  # typer has caught the Ctrl-C and says nothing
             _fail("stopped before it was done; what was finished is kept.", code)
     except BrokenPipeError:
@@ -75,7 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     except typer.TyperException as error:
-        code = _fail(f"{error.format_message()} See `ragkit --help`.", error.exit_code)
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "ragkit"
+        code = _fail(f"{error.format_message().rstrip('.')}. See `{command} --help`.", error.exit_code)
     except RagkitError as error:
         code = _fail(str(error), 2 if isinstance(error, _WRONG_USE) else 1)
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -27,7 +28,7 @@ def ask(
     """
     from ragkit.compose import open as open_rag
 
-    with spoken_warnings(), open_rag(store, create=False, model=model) as rag:
+    with spoken_warnings(), open_rag(store, create=False, read_only=not os.access(store, os.W_OK), model=model) as rag:
         answer = rag.ask(question, where=where)
     if json:
         emit_json(answer.as_dict())
@@ -39,6 +40,7 @@ def _describe(answer: Answer) -> str:
     lines = [answer.text]
     for citation in answer.citations:
         page = f", page {citation.page}" if citation.page is not None else ""
-        place = f"{citation.source or citation.doc_id}{page}, characters {citation.start}-{citation.end}"
+        source = f" ({citation.source})" if citation.source not in {"", citation.doc_id} else ""
+        place = f"{citation.doc_id}{source}{page}, characters {citation.start}-{citation.end}"
         lines.append(f"  {citation.marker} {place} (support {citation.support:.2f})")
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -26,7 +27,7 @@ def search(
     """
     from ragkit.compose import open as open_rag
 
-    with spoken_warnings(), open_rag(store, create=False) as rag:
+    with spoken_warnings(), open_rag(store, create=False, read_only=not os.access(store, os.W_OK)) as rag:
         hits = rag.search(query, k=k, mode=mode, where=where)
     if json:
         emit_json({"query": query, "mode": mode, "hits": [hit.as_dict() for hit in hits]})
@@ -40,7 +41,8 @@ def search(
 def _describe(hit: Hit) -> str:
     arms = ", ".join(f"{name} {arm.score:.3f} (#{arm.rank})" for name, arm in hit.arms.items())
     page = f", page {hit.page}" if hit.page is not None else ""
-    place = f"{hit.source or hit.doc_id}{page}, characters {hit.start}-{hit.end}"
+    source = f" ({hit.source})" if hit.source not in {"", hit.doc_id} else ""
+    place = f"{hit.doc_id}{source}{page}, characters {hit.start}-{hit.end}"
     text = " ".join(hit.text.split())
     shown = text if len(text) <= 300 else text[:299] + "…"
     return f"{hit.rank}. {place}\n   score {hit.score:.3f}: {arms}\n   {shown}\n"

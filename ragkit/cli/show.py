@@ -28,8 +28,10 @@ def show(
         document = collection.get(doc_id)
         text = collection.text(doc_id, start, end)
     if json:
-        stop = min(document.chars if end is None else end, document.chars)
-        emit_json({"doc_id": doc_id, "source": document.source, "start": start, "end": stop, "text": text})
+        first = min(start, document.chars)
+        place = {"start": first, "end": first + len(text)}
+        about = {"title": document.title, "metadata": dict(document.metadata)}
+        emit_json({"doc_id": doc_id, "source": document.source, **place, "text": text, **about})
     else:
         # No newline of our own: what is printed is the slice, to the character.
         typer.echo(text, nl=False)

@@ -22,6 +22,7 @@ MIN_CHUNK_TOKENS = 32
 _DEFAULT_TOKENS = 256
 _MOST_DEFAULT_TOKENS = 512  # a model that reads more finds better, and cites more closely, in pieces of this size
 _CONTEXT_SHARE = 4
+_CHARS_PER_TOKEN = 16  # English has about 4.5, and no language comes near this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def _settled(name: str, asked: int | None, stored: Mapping[str, object], *, defa
     if asked is not None and asked != kept:
         raise ConfigError(
             f"{name} is {asked}, but the collection was built with {kept}: leave it out to go on with {kept}, "
-            "or rebuild the collection with `ragkit reindex`."
+            "or index into a new folder."
         )
     return kept
 
@@ -106,8 +107,12 @@ class Cutter:
         self._encoder = encoder
 
     def count(self, text: str) -> int:
-        """Count what the model reads for a text, its own special tokens and prompt included."""
-        return self._encoder.count_tokens(self._prompt + text)
+        """Count what the model reads for a text, its own special tokens and prompt included.
+
+        Never less than a sixteenth of the characters: a model reads a word of any length, such as a picture written
+        in base64, as one unknown token, and a chunk of it would have no end.
+        """
+        return max(self._encoder.count_tokens(self._prompt + text), len(text) // _CHARS_PER_TOKEN)
 
     def cut(self, document: LoadedDocument) -> list[NewChunk]:
         """Give the document's chunks in order; a chunk never goes beyond its page.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from typing import NamedTuple
 
 from charset_normalizer import from_bytes
@@ -23,6 +24,7 @@ _LATIN = ["cp1252", "cp1250", "cp1254", "iso8859_2"]
 _OTHERS = ["cp1251", "koi8_r", "cp1253", "euc_jp", "cp932", "gb18030", "big5", "cp949"]
 _SAMPLE_BYTES = 32_768
 _GOOD_PER_DAMAGED = 10
+_MOST_CONTROLS = 0.02
 _MOSTLY_ASCII = 0.15  # below this share of high bytes the letters are Latin with accents, quotes or a stray sign
 
 
@@ -103,9 +105,16 @@ def _guess(data: bytes, path: str) -> str:
     if found and found[0][2] < len(_LATIN) and any(row[2] == 0 and row[0] <= found[0][0] + 5 for row in found):
         found = []
     for name in [known[row[2]] for row in found] + ["cp1252", "cp1250"]:
-        if _decodes(data, name):
+        if _decodes(data, name) and not _is_noise(sample.decode(name, "ignore")):
             return name
     raise LoadError(path, "is in no text encoding that could be recognised: save it as UTF-8")
+
+
+def _is_noise(text: str) -> bool:
+    """Whether a text holds more control characters than anyone writes: it is binary that happens to decode."""
+    controls = sum(unicodedata.category(character) in {"Cc", "Cn", "Co"} for character in text)
+    controls -= sum(text.count(usual) for usual in "\t\n\r\f")
+    return controls > _MOST_CONTROLS * len(text)
 
 
 def _telling_lines(data: bytes) -> bytes:

@@ -183,7 +183,10 @@ class Intake:
         if known is None or known.root == file.root or known.root in self._listing.roots:
             return ""
         owner = f"to {known.root}" if known.root else "to a document that no sync has made"
-        return f"the id {doc_id!r} belongs {owner}: index the folder above both, or delete that document first"
+        return (
+            f"the id {doc_id!r} belongs {owner}: delete that document, or index one of the two folders into a "
+            "collection of its own"
+        )
 
     def _fail(self, file: SourceFile, failure: Failure) -> None:
         self._failures.append(failure)

@@ -52,6 +52,8 @@ def list_files(
     """
     if not paths:
         raise InputError("no path given: expected files or folders to index.")
+    if any(not str(path) or str(path).isspace() for path in paths):
+        raise InputError("a path is empty: expected files or folders; is a variable of the shell not set?")
     files: dict[str, SourceFile] = {}
     failures: list[Failure] = []
     untouched: set[tuple[str, str]] = set()

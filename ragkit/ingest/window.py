@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Window", "chunk_texts"]
 
-_MAX_CHUNKS = 512
+_MAX_CHUNKS = 256
 _MAX_CHARS = 16_000_000
 
 

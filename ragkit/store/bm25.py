@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -23,7 +26,6 @@ from ragkit.store.order import Scored, SortKeys, best
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     import tantivy
     from numpy.typing import NDArray
@@ -80,6 +82,7 @@ class Bm25Index:
         self._folder = folder
         self._analyser = analyser
         self._index: tantivy.Index | None = None
+        self._mirror: TemporaryDirectory[str] | None = None
         self._view: tuple[Stamp, tantivy.Searcher] | None = None
         self._loading = Lock()  # tantivy's index object raises when two threads reload it
 
@@ -142,13 +145,26 @@ class Bm25Index:
         import tantivy
 
         if self._index is None:
-            self._index = tantivy.Index.open(str(self._folder))
+            self._index = tantivy.Index.open(str(self._openable()))
             self._index.config_reader("manual")
         self._index.reload()
         searcher = self._index.searcher()
         if searcher.num_docs != stamp.entries:
             raise IndexUnusableError(f"{searcher.num_docs} entries, its stamp says {stamp.entries}")
         self._view = (stamp, searcher)
+
+    def _openable(self) -> Path:
+        """Give a folder that tantivy can open: it wants to write a lock file, also to read.
+
+        Where that is forbidden, the files are linked into a temporary folder that goes with this index.
+        """
+        if os.access(self._folder, os.W_OK):
+            return self._folder
+        self._mirror = TemporaryDirectory(prefix="ragkit-")
+        for path in self._folder.iterdir():
+            if not path.name.endswith(".lock"):
+                (Path(self._mirror.name) / path.name).symlink_to(path.absolute())
+        return Path(self._mirror.name)
 
     def search(self, query: str, mask: NDArray[np.bool_], k: int, sort_keys: SortKeys) -> list[Scored]:
         """Give the best rows for a query.

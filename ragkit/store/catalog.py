@@ -63,6 +63,7 @@ class ChunkRow(NamedTuple):
     document: int
     doc_id: str
     source: str
+    title: str
     ordinal: int
     first: int
     last: int
@@ -137,8 +138,8 @@ def roots(db: sqlite3.Connection) -> list[str]:
 # Chunks and texts
 
 _CHUNK = (
-    "SELECT chunks.row, chunks.document, documents.doc_id, documents.source, chunks.ordinal, chunks.first, "
-    "chunks.last, chunks.page FROM chunks JOIN documents ON documents.id = chunks.document"
+    "SELECT chunks.row, chunks.document, documents.doc_id, documents.source, documents.title, chunks.ordinal, "
+    "chunks.first, chunks.last, chunks.page FROM chunks JOIN documents ON documents.id = chunks.document"
 )
 
 

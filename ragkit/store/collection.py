@@ -101,6 +101,9 @@ class Collection(CollectionReader):
         if not read_only:
             Folder(path).upgrade(wait_s=wait_s)
         collection = cls(path, found, encoder, read_only=read_only, wait_s=wait_s)
+        if not read_only:
+            # A sync that finds nothing to do must not call a collection fine that cannot be searched.
+            collection._vectors.check(collection._state().rows)
         if chunker is not None:
             collection.record_chunker(chunker)
         return collection

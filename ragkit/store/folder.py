@@ -56,8 +56,11 @@ class Folder:
         """
         refuse_network_folder(self.path)
         manifest = read_manifest(self.path)
-        if manifest is not None and not self.catalog.exists():
-            raise StoreDamagedError(f"{self.catalog} is missing: restore it from a backup, or index into a new folder.")
+        if manifest is not None and not (self.catalog.exists() and self.catalog.stat().st_size):
+            raise StoreDamagedError(
+                f"{self.catalog} is missing or empty: restore it from a backup, or delete the collection's folder and "
+                "index again."
+            )
         return manifest
 
     def create(self, manifest: Manifest, *, wait_s: float) -> Manifest:

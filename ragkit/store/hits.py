@@ -40,6 +40,7 @@ def hits_of(db: sqlite3.Connection, runs: Sequence[Sequence[Scored]], arm: str) 
             chunk_id=chunk_name(chunk.doc_id, chunk.ordinal),
             text=text,
             source=chunk.source,
+            title=chunk.title,
             start=chunk.first,
             end=chunk.last,
             page=chunk.page,

@@ -67,10 +67,18 @@ class VectorFile:
     def _row_bytes(self) -> int:
         return 4 * self._dim
 
+    def check(self, rows: int) -> None:
+        """Check that the file holds the first `rows` rows.
+
+        Raises:
+            StoreDamagedError: If the file is shorter than that.
+        """
+        self._check_length(rows)
+
     def _check_length(self, rows: int) -> None:
         size = self._path.stat().st_size if self._path.exists() else 0
         if size < rows * self._row_bytes:
             raise StoreDamagedError(
                 f"{self._path} holds {size // self._row_bytes} vectors, the catalog counts {rows}: the file was cut or "
-                "replaced; restore it from a backup, or index into a new folder."
+                "replaced; restore it from a backup, or delete the collection's folder and index again."
             )

@@ -64,7 +64,7 @@ def _unknown(name: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     guess = f"did you mean {' or '.join(repr(other) for other in close)}? " if close else ""
     listed = ", ".join(known[:20]) + (f" and {len(known) - 20} more" if len(known) > 20 else "")
-    return f"unknown field {shorten(name)!r}: {guess}Known fields: {listed}."
+    return f"unknown field {shorten(name)!r}: {guess}Known fields: {listed or 'none'}."
 
 
 def _check_kinds(leaf: Compare | In | Contains, fields: Sequence[Field]) -> None:

@@ -11,7 +11,7 @@ from ragkit.types import Answer, AnswerSentence, ArmScore, Citation, Hit
 def test_a_hit_gives_the_keys_of_the_contract() -> None:
     hit = Hit(doc_id="a", chunk_id="a#0", score=0.5, rank=1, arms={"bm25": ArmScore(2.0, 3)})
     assert list(hit.as_dict()) == [
-        "rank", "score", "doc_id", "chunk_id", "source", "start", "end", "page", "text", "metadata", "arms",
+        "rank", "score", "doc_id", "chunk_id", "source", "title", "start", "end", "page", "text", "metadata", "arms",
     ]  # fmt: skip
     assert hit.as_dict()["arms"] == {"bm25": {"score": 2.0, "rank": 3}}
 

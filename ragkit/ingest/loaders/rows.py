@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, cast
@@ -28,6 +29,8 @@ MAX_ROW_BYTES = 64 * 1024 * 1024
 """Longest row of a JSONL file, and longest cell of a CSV file in characters."""
 _HEAD_BYTES = 4 * 1024 * 1024
 _DELIMITERS = ",;\t|"
+_NUMBER = re.compile(r"[+-]?(?:0|[1-9]\d{0,17})(?:\.\d+)?(?:[eE][+-]?\d{1,2})?")
+_TRUTH = {"true": True, "false": False}
 _ID_FIELDS, _TEXT_FIELDS = ("_id", "id"), ("text", "contents")
 
 # The reader's own limit, 131,072 characters, is less than many documents hold; it is one setting for the process.
@@ -135,7 +138,7 @@ def _record(
         return Failure(path=f"{file.source}:{row.line}", reason=reason)
     kept = {*_ID_FIELDS, "title", text_column}
     fields = {
-        name: cell if name in kept else _number(cell) for name, cell in zip(header, cells, strict=False) if cell.strip()
+        name: cell if name in kept else _value(cell) for name, cell in zip(header, cells, strict=False) if cell.strip()
     }
     return _document(file, row._replace(fields=fields), (text_column,))
 
@@ -154,14 +157,12 @@ def _delimiter(name: str, start: str, text_column: str) -> str:
         return usual
 
 
-def _number(cell: str) -> str | int | float:
-    for kind in (int, float):
-        try:
-            number = kind(cell)
-        except ValueError:
-            continue
-        if str(number) == cell:  # `007`, `1e3` and `1.50` are more likely codes than numbers
-            return number
+def _value(cell: str) -> str | int | float | bool:
+    """Read a cell as what it says: a number, true or false, else text; `007` is a code, not a number."""
+    if cell.lower() in _TRUTH:
+        return _TRUTH[cell.lower()]
+    if _NUMBER.fullmatch(cell):
+        return int(cell) if cell.lstrip("+-").isdigit() else float(cell)
     return cell
 
 

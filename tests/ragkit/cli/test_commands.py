@@ -45,7 +45,7 @@ def test_search_gives_the_hits_of_the_contract(ragkit, store: Path, mode: str) -
     assert list(ran.json) == ["query", "mode", "hits"]
     first = ran.json["hits"][0]
     assert list(first) == [
-        "rank", "score", "doc_id", "chunk_id", "source", "start", "end", "page", "text", "metadata", "arms",
+        "rank", "score", "doc_id", "chunk_id", "source", "title", "start", "end", "page", "text", "metadata", "arms",
     ]  # fmt: skip
     assert (first["rank"], first["doc_id"]) == (1, "moon.md")
     assert set(first["arms"]) <= {"dense", "bm25"}

@@ -120,3 +120,10 @@ def test_a_chunk_with_its_context_always_fits(pieces: list[str], title: list[str
     for chunk in by.cut(document):
         assert by.count(index_text(document.text[chunk.start : chunk.end], chunk.context)) <= 32
         assert by.count(chunk.context) <= 8 or not chunk.context
+
+
+def test_a_word_without_end_is_cut_though_the_model_counts_it_as_one() -> None:
+    blob = "a" * 10_000
+    chunks = cutter(chunk_tokens=64).cut(LoadedDocument(doc_id="a", text=blob, source="a", markdown=False))
+    assert "".join(blob[piece.start : piece.end] for piece in chunks) == blob
+    assert max(piece.end - piece.start for piece in chunks) < 65 * 16

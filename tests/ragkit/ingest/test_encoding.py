@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,3 +85,9 @@ def test_half_a_character_after_a_mark_is_refused_with_its_place() -> None:
 def test_bytes_of_no_encoding_are_refused() -> None:
     with pytest.raises(LoadError, match="in no text encoding"):
         decode(bytes([0x81, 0x8D, 0x81, 0xFF, 0x88, 0x98, 0x83]) * 40, path="a.txt")
+
+
+def test_noise_without_a_zero_byte_is_binary_all_the_same() -> None:
+    noise = bytes(random.Random(5).choices(range(1, 256), k=400))
+    with pytest.raises(LoadError, match="no text encoding that could be recognised"):
+        decode(noise, path="a.md")

@@ -442,7 +442,7 @@ def test_a_sync_killed_half_way_keeps_what_was_finished(docs: Path, embeddings: 
     done = subprocess.run([sys.executable, "-c", KILLED, here], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     with Collection.open(tmp_path / "store", embeddings) as collection:
-        assert len(ids(collection)) == 1024
+        assert len(ids(collection)) == 512
         embeddings.embedded.clear()
         report = sync(collection, None, ["docs"])
-    assert (counts(report), len(embeddings.embedded)) == ((1976, 0, 0, 1024), 1976)
+    assert (counts(report), len(embeddings.embedded)) == ((2488, 0, 0, 512), 2488)

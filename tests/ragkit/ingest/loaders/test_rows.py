@@ -248,3 +248,25 @@ def test_what_is_written_as_jsonl_is_read_back(tmp_path_factory: pytest.TempPath
     assert [item.text for item in found if isinstance(item, LoadedDocument)] == [
         text.replace("\ufeff", "") for text in texts
     ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("3.50", 3.5),
+        ("1e3", 1000.0),
+        ("-7", -7),
+        ("0", 0),
+        ("TRUE", True),
+        ("false", False),
+        ("007", "007"),
+        ("1,5", "1,5"),
+        ("v2", "v2"),
+        ("9" * 19, "9" * 19),
+    ],
+)
+def test_a_cell_of_a_table_is_read_as_what_it_says(source: Source, cell: str, value: object) -> None:
+    found = table(source, f'id,text,price\na,"x","{cell}"\n')
+    assert isinstance(found[0], LoadedDocument)
+    assert found[0].metadata == {"price": value}
+    assert type(found[0].metadata["price"]) is type(value)
