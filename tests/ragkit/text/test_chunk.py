@@ -269,3 +269,8 @@ def test_chunks_fit_a_real_tokenizer(word_pieces: Callable[[str], int], text: st
 @pytest.mark.usefixtures("hang_guard")
 def test_a_megabyte_of_anything_comes_to_an_end(text: str) -> None:
     assert chunk(text, len, max_tokens=1000)[-1].end == len(text.rstrip())
+
+
+def test_white_space_before_code_that_is_too_long_makes_no_empty_chunk() -> None:
+    text = "\t```\n"
+    assert texts(text, chunk(text, len, max_tokens=3, overlap=0)) == ["```"]
