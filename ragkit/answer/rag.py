@@ -85,7 +85,7 @@ class Rag:
             InputError: If the question is empty.
             WhereError: If the filter cannot be read or names an unknown field.
         """
-        if not question.strip():
+        if not isinstance(question, str) or not question.strip():
             raise InputError("the question is empty: expected a sentence that asks for something.")
         started = time.perf_counter()
         mode = "hybrid" if self.collection.encoder is not None else "bm25"
