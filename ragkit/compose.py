@@ -112,6 +112,6 @@ def _load(model: str | None, settings: Settings) -> SentenceEncoder:
         threads=settings.threads,
         cache=settings.cache_folder,
         downloads=settings.downloads_allowed,
-        hub_cache=settings.hub_cache,
+        hub_cache=settings.hub_folder,
         token=settings.hub_token,
     )

@@ -56,6 +56,8 @@ class Settings:
     """Hugging Face's own switch; either this or `offline` forbids downloads."""
     hub_cache: Path | None = _key("HF_HUB_CACHE", Path, None)
     """Folder of models downloaded from the hub; None for Hugging Face's default."""
+    hub_home: Path | None = _key("HF_HOME", Path, None)
+    """Folder of everything Hugging Face keeps, the models in its `hub`; used where HF_HUB_CACHE is not set."""
     hub_token: str | None = _key("HF_TOKEN", str, None, secret=True)
     """Token for private models; never shown."""
 
@@ -80,6 +82,13 @@ class Settings:
     def downloads_allowed(self) -> bool:
         """Whether a named hub model may be fetched."""
         return not (self.offline or self.hub_offline)
+
+    @property
+    def hub_folder(self) -> Path | None:
+        """Where downloaded models lie; None for Hugging Face's default."""
+        if self.hub_cache is not None:
+            return self.hub_cache.expanduser()
+        return None if self.hub_home is None else self.hub_home.expanduser() / "hub"
 
     @property
     def cache_folder(self) -> Path:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ragkit.answer.evidence import FEATURES, Candidate, candidates, features
 from ragkit.answer.reasons import EMPTY_COLLECTION, NOT_IN_DOCUMENTS, NOTHING_RETRIEVED, REASONS
-from ragkit.errors import ConfigError
+from ragkit.errors import ConfigError, DocumentNotFoundError
 from ragkit.store.records import page_at
 from ragkit.types import Answer, AnswerSentence, Citation, Hit
 
@@ -100,7 +100,8 @@ class ExtractiveAnswerer:
             return _abstention(question, NOTHING_RETRIEVED)
         if support.max() < self.model.threshold:
             return _abstention(question, NOT_IN_DOCUMENTS)
-        return self._quote(question, self._pick(found, support))
+        chosen = [pair for pair in self._pick(found, support) if self._stands(pair[0])]
+        return self._quote(question, chosen) if chosen else _abstention(question, NOTHING_RETRIEVED)
 
     def weigh(self, question: str, hits: Sequence[Hit]) -> tuple[list[Candidate], NDArray[np.float64]]:
         """Give every candidate sentence with its support, shape `(n,)`."""
@@ -133,7 +134,18 @@ class ExtractiveAnswerer:
                 chosen.setdefault(_flat(pair[0].text), pair)
         best, *others = chosen.values()
         antecedent = next((pair for pair in pairs if pair[0].leads_to(best[0])), None)
-        return [best, *others] if antecedent is None else [antecedent, best, *_without(others, antecedent)]
+        if antecedent is None or self.max_sentences == 1:
+            return [best, *others]
+        rest = [pair for pair in others if _flat(pair[0].text) != _flat(antecedent[0].text)]
+        return [antecedent, best, *rest][: self.max_sentences]
+
+    def _stands(self, candidate: Candidate) -> bool:
+        """Say whether the quote still stands in its document: another process may have changed it since the search."""
+        try:
+            stored = self.collection.text(candidate.hit.doc_id, candidate.start, candidate.end)
+        except DocumentNotFoundError:
+            return False
+        return stored == candidate.text
 
     def _quote(self, question: str, chosen: Sequence[tuple[Candidate, float]]) -> Answer:
         citations, sentences = [], []
@@ -165,12 +177,6 @@ class ExtractiveAnswerer:
 
 def _abstention(question: str, reason: str) -> Answer:
     return Answer(question=question, text=REASONS[reason], abstained=True, reason=reason)
-
-
-def _without(
-    pairs: Sequence[tuple[Candidate, float]], left_out: tuple[Candidate, float]
-) -> list[tuple[Candidate, float]]:
-    return [pair for pair in pairs if pair[0] is not left_out[0]]
 
 
 def _flat(text: str) -> str:

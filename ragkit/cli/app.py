@@ -1,6 +1,6 @@
 """Every command by name; errors become one sentence on stderr and an exit code.
 
-Exit codes: 0 fine, 1 the work failed, 2 wrong use.
+Exit codes: 0 fine, 1 the work failed, 2 wrong use, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations

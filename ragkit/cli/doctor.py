@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
-from pathlib import Path
-from typing import Annotated, Any
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ragkit.cli.terminal import JsonFlag, emit_json
 
+if TYPE_CHECKING:
+    from ragkit.settings import Settings
+
 __all__ = ["doctor"]
 
-_BASE = ("faiss-cpu", "langchain-core", "numpy", "openvino", "pypdfium2", "tantivy", "tokenizers", "trafilatura")
 _EXTRAS = {
     "local": ("sentence-transformers", "torch", "transformers"),
     "eval": ("ir_measures", "pytrec_eval-terrier"),
@@ -32,7 +35,7 @@ _FILES = (
 
 def doctor(
     offline: Annotated[
-        bool, typer.Option("--offline", help="Check that all that works without a network is here.")
+        bool, typer.Option("--offline", help="Take it that nothing may be downloaded: only what is here counts.")
     ] = False,
     deep: Annotated[
         bool, typer.Option("--deep", help="Also hash the model's weights, run the model once and write to the cache.")
@@ -57,11 +60,11 @@ def _examine(*, offline: bool, deep: bool) -> dict[str, Any]:
 
     settings = Settings.from_environment()
     problems: list[str] = []
-    packages = {name: _version(name) for name in _BASE}
+    packages = {name: _version(name) for name in _requirements()}
     problems += [f"{name} is not installed: pip install ragkit." for name, found in packages.items() if not found]
     model = _examine_model(problems, deep=deep)
     if deep and not problems:
-        _try_everything(settings.cache_folder, problems)
+        _try_everything(settings, problems)
     return {
         "ok": not problems,
         "ragkit": _version("ragkit"),
@@ -74,6 +77,14 @@ def _examine(*, offline: bool, deep: bool) -> dict[str, Any]:
         "downloads": settings.downloads_allowed and not offline,
         "problems": problems,
     }
+
+
+def _requirements() -> list[str]:
+    """Give the packages that the base installation declares."""
+    from importlib.metadata import requires
+
+    declared = [line for line in requires("ragkit") or [] if "extra ==" not in line]
+    return sorted(match.group() for line in declared if (match := re.match(r"[\w.-]+", line)))
 
 
 def _version(package: str) -> str | None:
@@ -100,17 +111,23 @@ def _examine_model(problems: list[str], *, deep: bool) -> dict[str, Any]:
     return {"name": files.name, "files": present, "sha256": files.sha256, "checked": deep}
 
 
-def _try_everything(cache: Path, problems: list[str]) -> None:
-    """Embed one sentence, as the main job does; what goes wrong is a sentence, not a traceback."""
+def _try_everything(settings: Settings, problems: list[str]) -> None:
+    """Embed one sentence and write to the cache, as the main job does; what goes wrong is a sentence."""
     from ragkit.embed.encoder import SentenceEncoder
     from ragkit.errors import RagkitError
 
     try:
-        vector = SentenceEncoder.load(cache=cache).encode_queries(["Is everything there?"])[0]
+        settings.cache_folder.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=settings.cache_folder):
+            pass
+        encoder = SentenceEncoder.load(engine=settings.engine, threads=settings.threads, downloads=False)
+        vector = encoder.encode_queries(["Is everything there?"])[0]
         if not 0.99 < float(vector @ vector) < 1.01:
             problems.append("the packaged model gives vectors that are not of unit length: install openvino again.")
-    except (RagkitError, OSError) as error:
+    except RagkitError as error:
         problems.append(str(error))
+    except OSError as error:
+        problems.append(f"{settings.cache_folder} cannot be written ({error.strerror}): set RAGKIT_CACHE.")
 
 
 def _tell(report: dict[str, Any]) -> None:

@@ -61,9 +61,16 @@ def index(
 
 
 def _sync(paths: list[str], store: Path, embeddings: str | None, **options: Any) -> SyncReport:
+    from ragkit.compose import encoder_for
     from ragkit.compose import open as open_rag
+    from ragkit.ingest.sync import check_sync
+    from ragkit.store.manifest import MANIFEST
 
-    with open_rag(store, embeddings=embeddings) as rag:
+    encoder = encoder_for(store, embeddings)
+    if encoder is not None and not (store / MANIFEST).exists():
+        options_to_check = {key: value for key, value in options.items() if key not in {"progress", "text_column"}}
+        check_sync(encoder, paths, **options_to_check)
+    with open_rag(store, embeddings=encoder) as rag:
         return rag.sync(paths, **options)
 
 

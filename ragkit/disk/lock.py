@@ -28,6 +28,7 @@ class WriterLock:
         self._path = path
         self._clock = clock
         self._descriptor: int | None = None
+        self._process = 0
 
     @property
     def held(self) -> bool:
@@ -56,21 +57,31 @@ class WriterLock:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         except BlockingIOError:
             os.close(descriptor)
             return False
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        self._descriptor = descriptor
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._descriptor, self._process = descriptor, os.getpid()
         return True
 
     def release(self) -> None:
         """Give the lock back; nothing happens when it is not held."""
-        if self._descriptor is not None:
-            # The file stays: removing it would let two processes lock two different files of one name.
-            os.ftruncate(self._descriptor, 0)
-            os.close(self._descriptor)
-            self._descriptor = None
+        if self._descriptor is None:
+            return
+        descriptor, self._descriptor = self._descriptor, None
+        try:
+            # A forked child has a copy of the descriptor: closing alone would leave the lock with the child, and the
+            # child must not unlock what its parent holds.
+            if self._process == os.getpid():
+                # The file stays: removing it would let two processes lock two different files of one name.
+                os.ftruncate(descriptor, 0)
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
+            os.close(descriptor)
 
     def _holder(self) -> str:
         return self._path.read_text(encoding="utf-8").strip() or "unknown"

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["connect", "damage_named", "migrate", "transaction"]
+__all__ = ["UnchangingConnection", "connect", "damage_named", "migrate", "transaction"]
 
 _BUSY_S = 10.0
+
+
+class UnchangingConnection(sqlite3.Connection):
+    """Takes the file as unchanging: once another account has written, what it gives is garbled. Not for keeping."""
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -25,15 +29,22 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     Args:
         path: The file; created unless `read_only`.
         read_only: Refuse every change. In a folder that cannot be written and where nobody writes, the file is
-            taken as unchanging (SQLite's `immutable`), because WAL mode would need to write beside it.
+            taken as unchanging (SQLite's `immutable`), because WAL mode would need to write beside it; the
+            connection is an `UnchangingConnection` then.
 
     Raises:
         StoreDamagedError: If the file is not a database.
         StoreError: If it cannot be opened.
     """
+    unchanging = read_only and _unchanging(path)
     with damage_named(path):
         connection = sqlite3.connect(
-            _uri(path, read_only), uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+            _uri(path, read_only=read_only, unchanging=unchanging),
+            uri=True,
+            timeout=_BUSY_S,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=UnchangingConnection if unchanging else sqlite3.Connection,
         )
         try:
             if not read_only:
@@ -47,13 +58,16 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _uri(path: Path, read_only: bool) -> str:
+def _unchanging(path: Path) -> bool:
+    # A write-ahead log beside it means that someone may be writing: then SQLite must read that too.
+    return not (os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists())
+
+
+def _uri(path: Path, *, read_only: bool, unchanging: bool) -> str:
     location = "file:" + quote(str(path.absolute()))
     if not read_only:
         return location
-    # A write-ahead log beside it means that someone may be writing: then SQLite must read that too.
-    shared = os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists()
-    return location + ("?mode=ro" if shared else "?mode=ro&immutable=1")
+    return location + ("?mode=ro&immutable=1" if unchanging else "?mode=ro")
 
 
 @contextlib.contextmanager

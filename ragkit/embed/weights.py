@@ -67,8 +67,11 @@ def weight_files(folder: Path) -> list[Path]:
     index = folder / "model.safetensors.index.json"
     if not index.is_file():
         return [folder / "model.safetensors"]
-    parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    return [folder / Path(part).name for part in parts]
+    try:
+        parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        return [folder / Path(part).name for part in parts]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFilesError(f"{index} cannot be read ({error!r}): it is damaged; fetch the model again.") from error
 
 
 def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[np.float32]:

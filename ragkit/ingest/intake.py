@@ -58,6 +58,7 @@ class Intake:
         self._cutter = cutter
         self._window = window
         self._listing = listing
+        self._files = {(file.root, file.name) for file in listing.files}
         self._known = known
         self._failures = list(listing.failures)
         self._met: dict[str, str] = {}
@@ -122,7 +123,9 @@ class Intake:
             yield document_loader(file.name)(file, data), digest
 
     def _take_item(self, file: SourceFile, item: tuple[LoadedDocument, str] | Failure | None) -> None:
-        if item is None:
+        if item is None and (reason := self._conflict(file, file.name)):
+            self._failures.append(Failure(path=file.source, reason=reason, doc_id=file.name))
+        elif item is None:
             self._met[file.name] = file.source
             self._unchanged += 1
         elif isinstance(item, Failure):
@@ -179,6 +182,8 @@ class Intake:
         """Say why this id cannot be taken; empty when it can."""
         if doc_id in self._met:
             return f"the id {doc_id!r} was met before, in {self._met[doc_id]}: give each document its own"
+        if doc_id != file.name and (file.root, doc_id) in self._files:
+            return f"the id {doc_id!r} is that of the file of this name: give each document its own"
         known = self._known.get(doc_id)
         if known is None or known.root == file.root or known.root in self._listing.roots:
             return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from ragkit.encoder import Encoder
@@ -17,7 +18,7 @@ from ragkit.ingest.walk import Selection
 from ragkit.ingest.window import Window
 from ragkit.store.collection import Collection
 
-__all__ = ["Progress", "SyncReport", "sync"]
+__all__ = ["Progress", "SyncReport", "check_sync", "sync"]
 
 
 def sync(
@@ -37,7 +38,7 @@ def sync(
     """Bring the files below `paths` into the collection.
 
     A file's document is known again by the digest of its bytes, a row's by that of its content; what is unchanged is
-    neither cut nor embedded. Each document is written as a whole, about 1,024 chunks at a time, so a sync that is
+    neither cut nor embedded. Each document is written as a whole, some 256 chunks at a time, so a sync that is
     killed leaves finished documents in the collection, and the next one goes on from there. A document leaves when
     its root is one of `paths` and its file or row is gone, or no longer wanted; never when its file could not be read.
 
@@ -69,18 +70,41 @@ def sync(
     if encoder is None or (collection is None and not dry_run):
         missing = "an embedding model" if encoder is None else "a collection"
         raise ConfigError(f"sync needs {missing}: open the collection with one, as ragkit.open(folder) does.")
-    stored = collection.manifest.chunker if collection is not None else {}
-    settings = ChunkerSettings.choose(encoder.card, chunk_tokens=chunk_tokens, overlap=overlap, stored=stored)
-    skip = (collection.folder,) if collection is not None else ()
-    selection = Selection(include=include, exclude=exclude, suffixes=SUFFIXES, skip=skip)
-    known = read_known(collection)
-    recorded = {document.root for document in known.values() if document.root}
-    listing = list_files(paths, selection, recorded=recorded, prune=prune)
-    if collection is not None and not dry_run:
-        collection.record_chunker(settings.as_dict())
-    intake = Intake(
-        collection, Cutter(encoder, settings), Window(collection, encoder, dry_run), listing, known, progress
+    selection = Selection(
+        include=include, exclude=exclude, suffixes=SUFFIXES, skip=(collection.folder,) if collection is not None else ()
     )
-    for file in listing.files:
-        intake.take(file, text_column=text_column)
-    return intake.finish(dry_run=dry_run)
+    # What is there decides what is done: nobody else may write between the two.
+    with nullcontext() if collection is None or dry_run else collection.writing():
+        stored = collection.manifest.chunker if collection is not None else {}
+        settings = ChunkerSettings.choose(encoder.card, chunk_tokens=chunk_tokens, overlap=overlap, stored=stored)
+        known = read_known(collection)
+        recorded = {document.root for document in known.values() if document.root}
+        listing = list_files(paths, selection, recorded=recorded, prune=prune)
+        if collection is not None and not dry_run:
+            collection.record_chunker(settings.as_dict())
+        window = Window(collection, encoder, dry_run)
+        intake = Intake(collection, Cutter(encoder, settings), window, listing, known, progress)
+        for file in listing.files:
+            intake.take(file, text_column=text_column)
+        return intake.finish(dry_run=dry_run)
+
+
+def check_sync(
+    encoder: Encoder,
+    paths: Sequence[str | Path],
+    *,
+    chunk_tokens: int | None = None,
+    overlap: int | None = None,
+    prune: bool = False,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+) -> None:
+    """Check what can be checked of a sync into a collection that is not made yet, so that wrong use makes none.
+
+    Raises:
+        InputError: If a path does not exist, or holds nothing to index and `prune` is not set.
+        ConfigError: If the chunk settings do not fit the model.
+    """
+    ChunkerSettings.choose(encoder.card, chunk_tokens=chunk_tokens, overlap=overlap, stored={})
+    selection = Selection(include=include, exclude=exclude, suffixes=SUFFIXES, skip=())
+    list_files(paths, selection, recorded=set(), prune=prune)

@@ -144,7 +144,8 @@ class Bm25Index:
     def _open(self, stamp: Stamp) -> None:
         import tantivy
 
-        if self._index is None:
+        if self._index is None or self._mirror is not None:  # a mirror has only the files of its moment
+            self._drop_mirror()
             self._index = tantivy.Index.open(str(self._openable()))
             self._index.config_reader("manual")
         self._index.reload()
@@ -156,7 +157,7 @@ class Bm25Index:
     def _openable(self) -> Path:
         """Give a folder that tantivy can open: it wants to write a lock file, also to read.
 
-        Where that is forbidden, the files are linked into a temporary folder that goes with this index.
+        Where that is forbidden, the files are linked into a temporary folder, until they change or `close`.
         """
         if os.access(self._folder, os.W_OK):
             return self._folder
@@ -165,6 +166,17 @@ class Bm25Index:
             if not path.name.endswith(".lock"):
                 (Path(self._mirror.name) / path.name).symlink_to(path.absolute())
         return Path(self._mirror.name)
+
+    def _drop_mirror(self) -> None:
+        self._index = None
+        if self._mirror is not None:
+            self._mirror.cleanup()
+            self._mirror = None
+
+    def close(self) -> None:
+        """Remove what it made outside its folder; searches that are running go on with what they hold open."""
+        with self._loading:
+            self._drop_mirror()
 
     def search(self, query: str, mask: NDArray[np.bool_], k: int, sort_keys: SortKeys) -> list[Scored]:
         """Give the best rows for a query.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,21 @@ from ragkit.errors import (
     ConfigError,
     IndexMismatchError,
     InputError,
+    StoreDamagedError,
     StoreError,
     StoreNotFoundError,
     shorten,
 )
 from ragkit.store.folder import Folder
-from ragkit.store.manifest import Manifest, check_encoder, describe, with_chunker, write_manifest
+from ragkit.store.manifest import (
+    MANIFEST,
+    Manifest,
+    check_encoder,
+    describe,
+    read_manifest,
+    with_chunker,
+    write_manifest,
+)
 from ragkit.store.reader import CollectionReader
 from ragkit.store.records import NewChunk, NewDocument, index_text
 from ragkit.store.where import parse
@@ -101,11 +110,14 @@ class Collection(CollectionReader):
         if not read_only:
             Folder(path).upgrade(wait_s=wait_s)
         collection = cls(path, found, encoder, read_only=read_only, wait_s=wait_s)
-        if not read_only:
-            # A sync that finds nothing to do must not call a collection fine that cannot be searched.
-            collection._vectors.check(collection._state().rows)
-        if chunker is not None:
-            collection.record_chunker(chunker)
+        with ExitStack() as unless_fine:
+            unless_fine.callback(collection.close)
+            if not read_only:
+                # A sync that finds nothing to do must not call a collection fine that cannot be searched.
+                collection._vectors.check(collection._state().rows)
+            if chunker is not None:
+                collection.record_chunker(chunker)
+            unless_fine.pop_all()
         return collection
 
     def record_chunker(self, chunker: Mapping[str, object]) -> None:
@@ -114,11 +126,13 @@ class Collection(CollectionReader):
         Raises:
             IndexMismatchError: If it names another one.
         """
-        changed = with_chunker(self.manifest, chunker)
-        if changed != self.manifest:
-            with self._writing():
+        if with_chunker(self.manifest, chunker) == self.manifest:
+            return
+        with self.writing():  # another process may have named one since this one opened it
+            changed = with_chunker(self.manifest, chunker)
+            if changed != self.manifest:
                 write_manifest(self.folder, changed)
-            self.manifest = changed
+                self.manifest = changed
 
     # Writing
 
@@ -222,6 +236,26 @@ class Collection(CollectionReader):
         return gone
 
     @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Run a block as the one writer, so that what it reads first still stands when it writes.
+
+        The manifest is read again at the start. Writes inside the block are as ever: each is committed by itself. The
+        lock is kept after the block, until `release` or `close`.
+
+        Raises:
+            StoreError: If opened read-only; `StoreDamagedError` if the manifest is gone or cannot be read.
+            StoreLockedError: If another process writes for longer than the collection waits.
+        """
+        with self._writing():
+            found = read_manifest(self.folder)
+            if found is None:
+                raise StoreDamagedError(
+                    f"{self.folder / MANIFEST} is missing: restore it from a backup, or index into a new folder."
+                )
+            self.manifest = found
+            yield
+
+    @contextmanager
     def _writing(self) -> Iterator[Writer]:
         if self._writer is None:
             raise StoreError(f"{self.folder} was opened read-only: open it without read_only to write.")
@@ -242,6 +276,7 @@ class Collection(CollectionReader):
         """Give the lock and the files back; closing twice is fine, using it afterwards is an error."""
         self.release()
         self._connections.close()
+        self._words.index.close()
 
     def __enter__(self) -> Collection:
         return self

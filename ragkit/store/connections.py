@@ -1,4 +1,4 @@
-"""Connections for reading, as many as are used at once, kept for the next reader."""
+"""Connections for reading, as many as are used at once, kept for the next reader if they see what is written."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ragkit.disk.sqlite import connect, damage_named, transaction
+from ragkit.disk.sqlite import UnchangingConnection, connect, damage_named, transaction
 from ragkit.errors import StoreError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ReadConnections:
 
     def _give(self, db: sqlite3.Connection) -> None:
         with self._lock:
-            if not self._closed:
+            if not (self._closed or isinstance(db, UnchangingConnection)):
                 self._idle.append(db)
                 return
         db.close()

@@ -112,7 +112,7 @@ class Folder:
 
     def _check_empty(self) -> None:
         own = {MANIFEST, self.catalog.name, self.vectors.name, self.bm25.name, self.lock.name}
-        own |= {f"{self.catalog.name}-wal", f"{self.catalog.name}-shm"}
+        own |= {f"{self.catalog.name}-{kind}" for kind in ("journal", "wal", "shm")}
         if self.path.exists() and not self.path.is_dir():
             raise StoreError(f"{self.path} is a file; expected a folder for the collection.")
         others = [path.name for path in self.path.iterdir()] if self.path.exists() else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ragkit.errors import StoreError
 from ragkit.store import catalog
@@ -12,7 +12,7 @@ from ragkit.store.bm25 import Bm25Index, IndexUnusableError
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -29,6 +29,7 @@ _MOST_DEAD = 0.1
 _PATIENCE_S = 3.0
 """How long a search waits for an index that another process is changing."""
 _POLL_S = 0.005
+_Answer = TypeVar("_Answer")
 
 
 class View(NamedTuple):
@@ -114,13 +115,7 @@ class Words:
             StoreError: If the index is unusable and cannot be built again now.
         """
         self._prepare(view.state)
-        try:
-            return [self.index.search(query, view.mask, k, sort_keys) for query in queries]
-        except IndexUnusableError as error:
-            _LOG.warning("BM25 index failed in a search: %s", error)
-            if not self._heal(wipe=True):
-                raise self._unusable() from error
-        return [self.index.search(query, view.mask, k, sort_keys) for query in queries]
+        return self._healed(lambda: [self.index.search(query, view.mask, k, sort_keys) for query in queries])
 
     def fits(self, state: State) -> bool:
         """Tell whether all that was alive at `state` is in the index; false if it was built again since."""
@@ -133,7 +128,21 @@ class Words:
             StoreError: If the index is unusable and cannot be built again now.
         """
         self._prepare(state)
-        return self.index.weights(terms)
+        asked = list(terms)
+        return self._healed(lambda: self.index.weights(asked))
+
+    def _healed(self, ask: Callable[[], _Answer]) -> _Answer:
+        """Ask the index; if it breaks, build it again and ask once more."""
+        try:
+            return ask()
+        except IndexUnusableError as error:
+            _LOG.warning("BM25 index failed in a search: %s", error)
+            if not self._heal(wipe=True):
+                raise self._unusable() from error
+        try:
+            return ask()
+        except IndexUnusableError as error:
+            raise self._unusable() from error
 
     def _prepare(self, state: State) -> None:
         """Have an index that covers `state`: read it again, catch it up, or wait for who is changing it."""

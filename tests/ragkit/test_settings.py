@@ -29,7 +29,7 @@ def test_values_are_read() -> None:
 
 
 def test_an_unknown_key_is_named() -> None:
-    with pytest.raises(ConfigError, match=r"unknown setting RAGKIT_TREADS: expected one of HF_HUB_CACHE"):
+    with pytest.raises(ConfigError, match=r"unknown setting RAGKIT_TREADS: expected one of HF_HOME"):
         Settings.from_environment({"RAGKIT_TREADS": "3"})
 
 
@@ -43,6 +43,13 @@ def test_a_value_that_cannot_be_read_is_named(key: str, value: str) -> None:
 
 def test_the_token_is_never_shown() -> None:
     assert "hf_secret" not in repr(Settings.from_environment({"HF_TOKEN": "hf_secret"}))
+
+
+def test_hugging_faces_folders_are_found_as_it_finds_them() -> None:
+    assert Settings().hub_folder is None
+    assert Settings.from_environment({"HF_HOME": "/models"}).hub_folder == Path("/models/hub")
+    assert Settings.from_environment({"HF_HOME": "/models", "HF_HUB_CACHE": "/c"}).hub_folder == Path("/c")
+    assert Settings.from_environment({"HF_HUB_CACHE": "~/c"}).hub_folder == Path.home() / "c"
 
 
 @pytest.mark.parametrize("key", ["RAGKIT_OFFLINE", "HF_HUB_OFFLINE"])

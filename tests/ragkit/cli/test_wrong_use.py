@@ -48,6 +48,7 @@ def test_wrong_use_is_one_sentence(  # type: ignore[no-untyped-def]
     assert ran.err.startswith("ragkit: ")
     assert ran.err.count("\n") == 1
     assert "Traceback" not in ran.err
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_missing_folder_never_deletes(ragkit, docs: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -80,3 +80,45 @@ def test_death_of_the_holder_frees_the_lock(tmp_path: Path) -> None:
         holder.wait()
         lock.acquire()
         lock.release()
+
+
+def test_release_frees_the_lock_though_a_forked_child_has_a_copy(tmp_path: Path) -> None:
+    first, second = WriterLock(tmp_path / "lock"), WriterLock(tmp_path / "lock")
+    first.acquire()
+    assert first._descriptor is not None
+    copy = os.dup(first._descriptor)  # what a fork gives the child
+    first.release()
+    assert second.try_acquire()
+    second.release()
+    os.close(copy)
+
+
+def test_forked_child_does_not_unlock_what_its_parent_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = WriterLock(tmp_path / "lock"), WriterLock(tmp_path / "lock")
+    first.acquire()
+    assert first._descriptor is not None
+    copy = os.dup(first._descriptor)
+    with monkeypatch.context() as child:
+        child.setattr("ragkit.disk.lock.os.getpid", lambda: -1)
+        first.release()
+    assert not second.try_acquire()
+    os.close(copy)
+
+
+def test_failing_lock_closes_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[int] = []
+    close = os.close
+
+    def noted(descriptor: int) -> None:
+        closed.append(descriptor)
+        close(descriptor)
+
+    def fail(*_: object) -> None:
+        raise OSError("no locks available")
+
+    with monkeypatch.context() as system:
+        system.setattr("ragkit.disk.lock.fcntl.flock", fail)
+        system.setattr("ragkit.disk.lock.os.close", noted)
+        with pytest.raises(OSError, match="no locks available"):
+            WriterLock(tmp_path / "lock").try_acquire()
+    assert len(closed) == 1

@@ -80,3 +80,10 @@ def test_the_parts_of_a_split_model_stay_in_its_folder(tmp_path: Path) -> None:
     index = {"weight_map": {"x": "b.safetensors", "y": "../a.safetensors"}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), encoding="ascii")
     assert weight_files(tmp_path) == [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"weight_map": 3}', "{}"])
+def test_a_damaged_list_of_parts_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text(content)
+    with pytest.raises(ModelFilesError, match=r"index\.json cannot be read"):
+        read_folder(tmp_path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 from ragkit.encoder import as_encoder
-from ragkit.errors import ConfigError, InputError, ModelError
+from ragkit.errors import ConfigError, InputError, ModelError, StoreLockedError
 from ragkit.ingest.sync import SyncReport, sync
 from ragkit.store.collection import Collection
 from ragkit.store.records import index_text
@@ -446,3 +446,28 @@ def test_a_sync_killed_half_way_keeps_what_was_finished(docs: Path, embeddings: 
         embeddings.embedded.clear()
         report = sync(collection, None, ["docs"])
     assert (counts(report), len(embeddings.embedded)) == ((2488, 0, 0, 512), 2488)
+
+
+def test_a_row_cannot_take_the_id_of_a_file(docs: Path, store: Collection) -> None:
+    (docs / "guide.md").write_text("The guide itself.\n")
+    sync(store, None, ["docs"])
+    write_rows(docs / "data.jsonl", {"_id": "guide.md", "text": "A row in disguise."})
+    for _ in range(2):
+        report = sync(store, None, ["docs"])
+        assert [failure.reason for failure in report.failed] == [
+            "the id 'guide.md' is that of the file of this name: give each document its own"
+        ]
+        assert store.text("guide.md") == "The guide itself.\n"
+
+
+def test_a_sync_plans_what_it_does_under_the_lock(docs: Path, store: Collection, embeddings: Words) -> None:
+    (docs / "a.md").write_text("First.\n")
+    late = Collection.open(store.folder, embeddings, wait_s=0.05)
+    with (
+        Collection.open(store.folder, embeddings) as other,
+        other.writing(),
+        pytest.raises(StoreLockedError, match="is being written by"),
+    ):
+        sync(late, None, ["docs"])
+    late.close()
+    assert list(store.documents()) == []

@@ -7,6 +7,7 @@ import math
 import random
 from bisect import bisect_right
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,6 @@ from ragkit.text.analyse import Analyser
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
 
 _PLAIN = Analyser(stem=False, stop_words=frozenset())
 
@@ -244,3 +244,23 @@ def test_panic_inside_tantivy_makes_the_index_unusable(tmp_path: Path) -> None:
 
     with pytest.raises(IndexUnusableError, match="index out of range"):
         Bm25Index(tmp_path / "bm25", _PLAIN).rebuild(texts(), rows=1, sequence=1)
+
+
+def test_mirror_of_a_folder_that_cannot_be_written_follows_its_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = _built(tmp_path / "bm25", ["a"])
+    reader = Bm25Index(tmp_path / "bm25", _PLAIN)
+    for row in range(1, 4):
+        with monkeypatch.context() as system:  # tests may run as root, whom no permission stops
+            system.setattr("ragkit.store.bm25.os.access", lambda *_: False)
+            reader.load()
+        assert len(reader.search("a", _all(reader), 9, _names)) == row
+        writer.append([(row, "a")], rows=row + 1, sequence=row + 1)
+    assert reader._mirror is not None
+    mirror = Path(reader._mirror.name)
+    assert mirror.is_dir()
+    reader.close()
+    reader.close()
+    assert not mirror.exists()
+    assert len(reader.search("a", _all(reader), 9, _names)) == 3

@@ -16,6 +16,7 @@ from ragkit.errors import (
     InputError,
     StoreDamagedError,
     StoreError,
+    StoreLockedError,
     WhereError,
 )
 from ragkit.store import collection as collection_module
@@ -421,3 +422,59 @@ def test_model_of_puts_and_deletes(collection: Collection, document: Make) -> No
         assert _ids(collection.search_bm25(["cat"], k=50)[0]) == sorted(expected)
         assert set(_ids(collection.search_dense(np.eye(6, dtype=np.float32)[:1], k=50)[0])) == set(expected)
         assert len(collection) == collection.chunk_count == len(expected)
+
+
+def test_writing_holds_the_lock_and_reads_the_manifest_again(collection: Collection, document: Make) -> None:
+    with Collection.open(collection.folder, wait_s=0) as other:
+        other.record_chunker({"chunk_tokens": 64})
+        other.release()
+        with collection.writing():
+            assert collection.manifest.chunker == {"chunk_tokens": 64}
+            with pytest.raises(StoreLockedError, match="is being written by process"), other.writing():
+                pass
+            collection.put(document("a", "cat"), np.eye(1, 6))
+            collection.record_chunker({"chunk_tokens": 64})
+            assert collection.delete(["a"]) == 1
+        collection.release()
+        with other.writing():
+            assert len(other) == 0
+            (collection.folder / "manifest.json").unlink()
+            with pytest.raises(StoreDamagedError, match="is missing: restore it"), other.writing():
+                pass
+
+
+def test_collection_that_fails_to_open_is_closed(
+    collection: Collection, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put({"a": "cat"})
+    collection.record_chunker({"chunk_tokens": 64})
+    closed: list[Collection] = []
+    close = Collection.close
+
+    def noted(self: Collection) -> None:
+        closed.append(self)
+        close(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Collection, "close", noted)
+        with pytest.raises(IndexMismatchError):
+            Collection.open(collection.folder, chunker={"chunk_tokens": 256})
+        (collection.folder / "vectors.f32").write_bytes(b"")
+        with pytest.raises(StoreDamagedError):
+            Collection.open(collection.folder)
+    assert len(closed) == 2
+
+
+def test_reader_in_a_folder_it_cannot_write_sees_what_another_account_writes(
+    collection: Collection, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put({"a": "cat"})
+    collection.close()
+    monkeypatch.setattr("ragkit.disk.sqlite.os.access", lambda *_: False)
+    with Collection.open(collection.folder, read_only=True) as reader:
+        for number in range(3):
+            assert len(reader) == number + 1
+            assert reader._connections._idle == []
+            with Collection.open(collection.folder) as writer:
+                texts = ["cat " * 500] * 20 if number == 1 else ["cat"]
+                writer.put(NewDocument(doc_id=f"d{number}", text="".join(texts), chunks=[]), np.zeros((0, 6)))

@@ -184,3 +184,19 @@ def test_folder_holds_the_named_files_only(tmp_path: Path, word_encoder: Callabl
         "vectors.f32",
         "write.lock",
     ]
+
+
+def test_second_of_two_openers_cannot_name_another_chunker(tmp_path: Path) -> None:
+    with Collection.open(tmp_path, dim=2) as first, Collection.open(tmp_path, dim=2) as second:
+        first.record_chunker({"chunk_tokens": 256})
+        first.release()
+        with pytest.raises(IndexMismatchError, match="asked for"):
+            second.record_chunker({"chunk_tokens": 64})
+        assert second.manifest == first.manifest == read_manifest(tmp_path)
+        assert first.manifest.chunker == {"chunk_tokens": 256}
+
+
+def test_leftovers_of_a_killed_creation_are_no_foreign_files(tmp_path: Path) -> None:
+    (tmp_path / "catalog.sqlite-journal").touch()
+    Collection.open(tmp_path, dim=2).close()
+    assert read_manifest(tmp_path) is not None

@@ -14,7 +14,7 @@ import pytest
 from ragkit.disk.lock import WriterLock
 from ragkit.errors import StoreError
 from ragkit.store import words
-from ragkit.store.bm25 import Bm25Index
+from ragkit.store.bm25 import Bm25Index, IndexUnusableError
 from ragkit.store.collection import Collection
 from ragkit.store.records import NewChunk, NewDocument
 
@@ -268,3 +268,21 @@ def test_search_that_is_overtaken_again_and_again_answers_all_the_same(
     monkeypatch.setattr(words.Words, "fits", lambda *_: False)
     with Collection.open(folder) as reader:
         assert _found(reader) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("method", ["search", "weights"])
+def test_index_that_breaks_again_after_it_was_healed_says_so(
+    method: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def broken(*_: Any) -> None:
+        calls.append(method)
+        raise IndexUnusableError("panic")
+
+    monkeypatch.setattr(Bm25Index, method, broken)
+    with Collection.open(folder) as collection:
+        asked = {"search": _found, "weights": lambda opened: opened.inverse_document_frequencies(iter(["cat"]))}
+        with pytest.raises(StoreError, match="is missing or unusable"):
+            asked[method](collection)
+    assert len(calls) == 2
