@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def _build(
     modules: list[Any] = [transformer, pool]
     if dense:
         layer = Dense(pool.pooling_output_dimension, 20, activation_function=getattr(torch.nn, dense)())
-        torch.nn.init.normal_(layer.linear.weight, std=0.5)
+        torch.nn.init.xavier_normal_(layer.linear.weight)
         modules.append(layer)
     model = SentenceTransformer(
         modules=[*modules, *([Normalize()] if normalise else [])], prompts=prompts, device="cpu"
@@ -124,28 +125,33 @@ def _save_transformer(folder: Path, kind: str, **config: Any) -> None:
     tokenizer.save_pretrained(folder)
 
 
+def _word_pieces(special: Iterable[str]) -> dict[str, int]:
+    """Give a vocabulary that is the same in every run: the trainer breaks ties by a hash that is not."""
+    words = sorted({word for text in TEXTS for word in re.findall(r"\w+|[^\w\s]", text)})
+    letters = sorted({letter for word in words for letter in word})
+    pieces = [*special, *letters, *(f"##{letter}" for letter in letters), *words[::2]]
+    return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+
+
 def _tokenizer(style: str) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     if style == "bert":
         names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-        tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+        tokenizer = Tokenizer(models.WordPiece(_word_pieces(names.values()), unk_token="[UNK]"))
         tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False)
         tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-        trainer: Any = trainers.WordPieceTrainer(
-            vocab_size=300, special_tokens=list(names.values()), show_progress=False
-        )
     else:
         names = {"cls_token": "<s>", "pad_token": "<pad>", "sep_token": "</s>", "unk_token": "<unk>"}
         tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
         tokenizer.decoder = decoders.ByteLevel()
         alphabet = pre_tokenizers.ByteLevel.alphabet()
-        trainer = trainers.BpeTrainer(
+        trainer: Any = trainers.BpeTrainer(
             vocab_size=500, special_tokens=list(names.values()), initial_alphabet=alphabet, show_progress=False
         )
-    tokenizer.train_from_iterator(TEXTS, trainer)
+        tokenizer.train_from_iterator(TEXTS, trainer)
     first, last = names["cls_token"], names["sep_token"]
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{first} $A {last}",
