@@ -1,1 +1,1 @@
-"""Benchmarks, one runnable file each; they import ragkit only."""
+"""Measurements, one runnable file each; they import ragkit only. `benchmarks/` stands beside other systems."""

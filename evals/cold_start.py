@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import ragkit
 from evals.benchmarks.machine import describe_machine, load
 from evals.benchmarks.passages import read_passages
+from evals.benchmarks.report import table
 from ragkit.settings import Settings
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _children_cpu_s() -> float:
 
 def _print_times(measured: Mapping[str, Sequence[Times]], text: str, *, goals: Mapping[str, float]) -> None:
     bare = min(times.wall_s for times in measured["python -c pass"])
-    print(f"\n{text:32}{'median s':>10}{'min s':>9}{'max s':>9}{'cpu s':>9}   goal")
+    rows = []
     for name, runs in measured.items():
         walls = [times.wall_s for times in runs]
         cpu = statistics.median(times.cpu_s for times in runs)
@@ -128,7 +129,9 @@ def _print_times(measured: Mapping[str, Sequence[Times]], text: str, *, goals: M
         if name == "import ragkit":
             took = min(walls) - bare  # milliseconds: the noise of a median is larger
             goal = f"quickest {took:.3f} s more than python alone: {_verdict(took, _IMPORT_GOAL_S)}"
-        print(f"{name:32}{statistics.median(walls):>10.3f}{min(walls):>9.3f}{max(walls):>9.3f}{cpu:>9.3f}   {goal}")
+        seconds = [statistics.median(walls), min(walls), max(walls), cpu]
+        rows.append([name, *(f"{one:.3f}" for one in seconds), goal])
+    print("", *table([text, "median s", "min s", "max s", "cpu s", "goal"], rows), sep="\n")
 
 
 def _verdict(seconds: float, goal_s: float) -> str:
@@ -160,9 +163,11 @@ def _print_imports(imports: Sequence[Import], top: int) -> None:
     packages = sorted(by_package.items(), key=lambda item: -sum(item[1]))
     largest = sorted(imports, key=lambda one: -one.total_s)
     print(f"{len(imports)} modules, {sum(one.own_s for one in imports):.3f} s in all")
-    print(f"  {'package, own modules only':38}{'s':>7}{'modules':>9}    {'module with what it brings':38}{'s':>7}")
-    for (package, own), one in zip(packages[:top], largest[:top], strict=False):
-        print(f"  {package:38}{sum(own):>7.3f}{len(own):>9}    {one.name:38}{one.total_s:>7.3f}")
+    pairs = zip(packages[:top], largest[:top], strict=False)
+    rows = [
+        [package, f"{sum(own):.3f}", str(len(own)), one.name, f"{one.total_s:.3f}"] for (package, own), one in pairs
+    ]
+    print(*table(["package, own modules only", "s", "modules", "module with what it brings", "s"], rows), sep="\n")
 
 
 if __name__ == "__main__":

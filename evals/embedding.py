@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from evals.benchmarks.machine import describe_machine
+from evals.benchmarks.report import table
 from ragkit._optional import require
 from ragkit.embed.encoder import SentenceEncoder
 from ragkit.embed.engines.openvino import has_bf16
@@ -141,16 +143,23 @@ def _print(
     runners: list[Runner], sets: dict[str, list[str]], cosines: dict[str, float], rounds: int, load: float
 ) -> None:
     counts = ", ".join(f"{len(texts)} {name}" for name, texts in sets.items())
-    print(f"all-MiniLM-L6-v2, {os.cpu_count()} cores, {counts}, {rounds} interleaved rounds, load before {load:.1f}")
-    print(f"{'engine':32}{'short/s':>9}{'xST':>6}{'xSTbf16':>9}{'long/s':>9}{'xST':>6}{'xSTbf16':>9}", end="")
-    print(f"{'query ms':>10}{'min cosine':>12}")
+    print(f"{describe_machine()}; load before {load:.1f}")
+    print(f"all-MiniLM-L6-v2, {counts}, {rounds} interleaved rounds\n")
     default, tuned = runners[:2]
+    rows = []
     for runner in runners:
-        print(f"{runner.name:32}", end="")
-        for name in sets:
-            rate = statistics.median(runner.rates[name])
-            print(f"{rate:9.0f}{_ratio(runner, default, name):6.2f}{_ratio(runner, tuned, name):9.2f}", end="")
-        print(f"{statistics.median(runner.query_ms):10.2f}{cosines[runner.name]:12.6f}")
+        rates = [
+            cell
+            for name in sets
+            for cell in (
+                f"{statistics.median(runner.rates[name]):.0f}",
+                f"{_ratio(runner, default, name):.2f}",
+                f"{_ratio(runner, tuned, name):.2f}",
+            )
+        ]
+        rows.append([runner.name, *rates, f"{statistics.median(runner.query_ms):.2f}", f"{cosines[runner.name]:.6f}"])
+    measures = [title for name in sets for title in (f"{name}/s", "xST", "xSTbf16")]
+    print(*table(["engine", *measures, "query ms", "min cosine"], rows), sep="\n")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ragkit.types import ArmScore as ArmScore
     from ragkit.types import Citation as Citation
     from ragkit.types import Hit as Hit
+    from ragkit.views.document_store import CollectionStore as CollectionStore
+    from ragkit.views.record_manager import CollectionRecordManager as CollectionRecordManager
+    from ragkit.views.vector_store import FaissVectorStore as FaissVectorStore
 
 __version__ = "0.1.0"
 
@@ -39,7 +42,10 @@ _ROOM_OF = {
     "BM25Retriever": "ragkit.retrieve.retrievers",
     "Citation": "ragkit.types",
     "Collection": "ragkit.store.collection",
+    "CollectionRecordManager": "ragkit.views.record_manager",
+    "CollectionStore": "ragkit.views.document_store",
     "DenseRetriever": "ragkit.retrieve.retrievers",
+    "FaissVectorStore": "ragkit.views.vector_store",
     "Hit": "ragkit.types",
     "HybridRetriever": "ragkit.retrieve.retrievers",
     "Rag": "ragkit.answer.rag",

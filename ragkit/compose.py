@@ -14,7 +14,7 @@ from ragkit.encoder import Encoder, as_encoder
 from ragkit.errors import ConfigError, shorten
 from ragkit.settings import Settings
 from ragkit.store.collection import Collection
-from ragkit.store.manifest import read_manifest
+from ragkit.store.folder import Folder
 
 __all__ = ["check_answerer", "encoder_for", "open"]
 
@@ -75,7 +75,7 @@ def encoder_for(folder: str | Path, embeddings: Any = None, *, settings: Setting
         return _load(_model_of_spec(embeddings), settings)
     if embeddings is not None:
         return as_encoder(embeddings)
-    manifest = read_manifest(Path(folder))
+    manifest = Folder(Path(folder)).manifest()
     if manifest is None:
         return _load(None, settings)
     if manifest.card is None or not manifest.card.revision:

@@ -6,9 +6,9 @@ An `Encoder` gives numpy arrays; `as_encoder` makes one of any LangChain `Embedd
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ragkit.errors import ConfigError, ModelError, shorten
 from ragkit.text.tokens import estimate_tokens
 
-__all__ = ["Encoder", "EncoderCard", "LangChainEncoder", "Vectors", "as_encoder"]
+__all__ = ["Encoder", "EncoderCard", "LangChainEncoder", "StreamEncoder", "Vectors", "as_encoder", "encode_each"]
 
 Vectors: TypeAlias = "NDArray[np.float32]"
 """Rows of embeddings, shape `(n, dim)`, float32."""
@@ -71,6 +71,29 @@ class Encoder(Protocol):
     def count_tokens(self, text: str) -> int:
         """Count what the model would read of `text`, special tokens included; compare with `card.max_tokens`."""
         ...
+
+
+@runtime_checkable
+class StreamEncoder(Protocol):
+    """An encoder that works on the next group of texts while the vectors of one are read."""
+
+    def encode_each(self, groups: Iterable[Sequence[str]]) -> Iterator[Vectors]:
+        """Embed groups of texts to be found, as `encode_documents` does: one array for each, in order."""
+        ...
+
+
+def encode_each(encoder: Encoder, groups: Iterable[Sequence[str]]) -> Iterator[Vectors]:
+    """Embed groups of texts to be found: one `(n, dim)` float32 array for each, in order.
+
+    Args:
+        encoder: Is asked group by group if it is no `StreamEncoder`; not at all for an empty group.
+        groups: Read one by one; a `StreamEncoder` reads ahead.
+    """
+    if isinstance(encoder, StreamEncoder):
+        yield from encoder.encode_each(groups)
+        return
+    for texts in groups:
+        yield encoder.encode_documents(texts) if texts else np.zeros((0, encoder.card.dim), dtype=np.float32)
 
 
 class LangChainEncoder:

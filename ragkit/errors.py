@@ -11,6 +11,7 @@
     │   ├── StoreNotFoundError (FileNotFoundError)
     │   ├── StoreLockedError               another process is writing
     │   ├── StoreDamagedError              the record of truth itself is unreadable
+    │   ├── StoreFullError                 the disk has no room left
     │   └── IndexMismatchError (ValueError)  built with another embedding model or dimension
     └── ModelError (RuntimeError)          a model's files are missing or wrong, or it failed
         └── ModelFilesError
@@ -32,6 +33,7 @@ __all__ = [
     "RagkitError",
     "StoreDamagedError",
     "StoreError",
+    "StoreFullError",
     "StoreLockedError",
     "StoreNotFoundError",
     "WhereError",
@@ -101,6 +103,10 @@ class StoreLockedError(StoreError):
 
 class StoreDamagedError(StoreError):
     """The record of truth is unreadable; derived files never raise this, they are rebuilt."""
+
+
+class StoreFullError(StoreError):
+    """The disk has no room for a write; nothing of it counts, and what was acknowledged before is kept."""
 
 
 class IndexMismatchError(StoreError, ValueError):

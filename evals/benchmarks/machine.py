@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-__all__ = ["describe_machine", "load"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
+__all__ = ["busy", "describe_machine", "load", "stamp", "without_folders"]
+
+_FOLDERS = {"--cache", "--collection", "--data", "--out", "--peer-python", "--peers", "--work"}
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
@@ -26,6 +33,47 @@ def describe_machine() -> str:
         f"{about.get('model name') or _other_name()}, {os.cpu_count()} cores, {sys.platform} {platform.machine()}; "
         f"has {' '.join(here) or 'none of the flags looked for'}" + (f"; lacks {' '.join(absent)}" if absent else "")
     )
+
+
+def stamp(arguments: Sequence[str]) -> dict[str, str]:
+    """Give what a reader must know of a measurement that starts now: command, date, machine, Python, load.
+
+    Args:
+        arguments: Of `python -m evals.benchmarks`; those that name folders of this machine are left out.
+    """
+    return {
+        "command": shlex.join(["python", "-m", "evals.benchmarks", *without_folders(arguments)]),
+        "date": time.strftime("%Y-%m-%d %H:%M"),
+        "machine": describe_machine(),
+        "python": platform.python_version(),
+        "load": f"{load():.1f}",
+    }
+
+
+def busy(load_before: float, cores: int) -> list[str]:
+    """Give the warning that a measurement needs when others wanted the cores, if they did: at most one sentence."""
+    if not load_before > 1.5 * cores:  # the part before leaves a load of about one for each core
+        return []
+    return [
+        f"The machine was busy before it began (load {load_before:.1f} on {cores} cores): measure again for figures."
+    ]
+
+
+def without_folders(arguments: Sequence[str]) -> list[str]:
+    """Give the arguments that say what was measured.
+
+    Example:
+        >>> without_folders(["--quick", "--out", "results", "--only", "open", "--cache=there"])
+        ['--quick', '--only', 'open']
+    """
+    kept: list[str] = []
+    skip = False
+    for argument in arguments:
+        name, sign, _ = argument.partition("=")
+        if not skip and name not in _FOLDERS:
+            kept.append(argument)
+        skip = not skip and name in _FOLDERS and not sign
+    return kept
 
 
 def load() -> float:

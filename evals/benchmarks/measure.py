@@ -1,78 +1,88 @@
-"""What one round of a benchmark is given and what it reports, and how a process looks at itself.
+"""What one process of a benchmark is given and what it reports, and how a process looks at itself.
 
-Imported by the peer's environment as well, which has no ragkit: the standard library only.
+Imported in the peers' environments too, which have no ragkit: the standard library only.
 """
 
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["Job", "Round", "Stopwatch", "folder_mb", "median_ms", "peak_rss_mb", "read_job"]
+__all__ = [
+    "Job",
+    "Outcome",
+    "Stopwatch",
+    "Task",
+    "Timed",
+    "do_job",
+    "folder_mb",
+    "overlap",
+    "peak_rss_mb",
+    "quantile",
+    "read_rows",
+    "since_start_s",
+    "timed",
+    "versions_of",
+]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What a round is given."""
-
-    passages: str
-    """Path of a JSONL file of `id` and `text`."""
-    queries: list[str]
-    """Texts to search with."""
-    folder: str
-    """Path of an empty folder for the index, removed afterwards."""
-    model: str
-    """Path of the model's folder."""
-    precision: str
-    """`fp32` or `bf16`, for the peer; ragkit chooses for itself."""
-    threads: int
-    """Threads of everything that computes."""
-    k: int
-    """Hits per query."""
+Job: TypeAlias = "Mapping[str, Any]"
+"""What a task is given, as JSON holds it; each task says which keys it reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Round:
-    """What a round reports."""
+class Outcome:
+    """What a task reports."""
 
-    engine: str
-    """What embedded, in words."""
-    start_s: float
-    """Imports, model and one query embedded: the wait before the first passage."""
-    ingest_s: float
-    """From the JSONL file to an index on the disk."""
-    ingest_cpu_s: float
-    """Processor time of all threads in `ingest_s`; says more than the wall clock on a busy machine."""
-    search_ms: float
-    """Median of one dense search, embedding included."""
-    index_ms: float
-    """Median of one dense search with a vector that is there already."""
-    hybrid_ms: float = float("nan")
-    """Median of one hybrid search, embedding included; NaN where there is none."""
-    disk_mb: float
-    """The index on the disk, in 10^6 bytes."""
-    rss_mb: float
-    """Most memory resident in the process at one time, in 10^6 bytes."""
+    numbers: dict[str, float]
+    """By the names of the columns that show them."""
     found: list[list[str]] = field(default_factory=list)
-    """Passage ids of the dense hits, best first, per query."""
+    """Ids of the hits, best first, per query, where the task searches."""
+    words: dict[str, str] = field(default_factory=dict)
+    """What is no number: the engine that was chosen, the kind of index."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of the packages that did the work."""
 
-    def report(self) -> None:
-        """Print the round for the process that asked: one line of JSON, the last on stdout."""
-        print(json.dumps(asdict(self)))
+    def write(self, path: Path) -> None:
+        """Write it as JSON for the process that asked; stdout is left to the libraries."""
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
-    def read(cls, output: str) -> Round:
-        """Read what `report` printed."""
-        return cls(**json.loads(output.strip().splitlines()[-1]))
+    def read(cls, path: Path) -> Outcome:
+        """Read what `write` wrote."""
+        return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+Task: TypeAlias = "Callable[[Job], Outcome]"
+"""Work that one process does from start to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """What one kind of work gave, and how long each piece took."""
+
+    results: list[Any]
+    """In the order of the items."""
+    times_ms: list[float]
+    """Milliseconds of each."""
+
+    @property
+    def median_ms(self) -> float:
+        """Milliseconds that half of the pieces do not exceed."""
+        return quantile(self.times_ms, 0.5)
+
+    @property
+    def p99_ms(self) -> float:
+        """Milliseconds that 99 of 100 pieces do not exceed."""
+        return quantile(self.times_ms, 0.99)
 
 
 @dataclass(slots=True)
@@ -90,24 +100,63 @@ class Stopwatch:
         self.wall_s, self.cpu_s = time.perf_counter() - wall, time.process_time() - cpu
 
 
-def read_job() -> Job:
-    """Read the job named on the command line."""
-    return Job(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+def do_job(tasks: Mapping[str, Task]) -> None:
+    """Do the job that the file named on the command line describes, and write its outcome beside it."""
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    tasks[job["task"]](job).write(Path(job["outcome"]))
 
 
-def median_ms(search: Callable[[Any], object], queries: Sequence[Any], *, warm_up: int = 5) -> float:
-    """Give the median milliseconds of `search` over all queries; the first few run once before."""
-    times = []
-    for query in (*queries[:warm_up], *queries):
+def since_start_s(job: Job) -> float:
+    """Give the seconds since just before this process was started."""
+    return time.time() - float(job["started_at"])
+
+
+def read_rows(path: str | Path) -> Iterator[dict[str, Any]]:
+    """Read a JSONL file row by row."""
+    with Path(path).open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)
+
+
+def timed(work: Callable[[Any], Any], items: Sequence[Any], *, warm_up: int = 3) -> Timed:
+    """Do `work` for each item and give results and times; the first few are done once before, unmeasured."""
+    for item in items[:warm_up]:
+        work(item)
+    results, times = [], []
+    for item in items:
         start = time.perf_counter()
-        search(query)
-        times.append(time.perf_counter() - start)
-    return 1e3 * statistics.median(times[min(warm_up, len(queries)) :])
+        results.append(work(item))
+        times.append(1e3 * (time.perf_counter() - start))
+    return Timed(results, times)
 
 
-def folder_mb(folder: Path) -> float:
+def quantile(values: Iterable[float], share: float) -> float:
+    """Give the smallest value that at least `share` of the values do not exceed; NaN of none.
+
+    Example:
+        >>> quantile([4.0, 1.0, 3.0, 2.0], 0.5)
+        2.0
+    """
+    ordered = sorted(values)
+    if not ordered:
+        return float("nan")
+    needed = -int(-share * len(ordered) // 1)
+    return ordered[max(needed, 1) - 1]
+
+
+def overlap(found: Sequence[Sequence[str]], wanted: Sequence[Sequence[str]]) -> float:
+    """Give the mean share of the wanted hits that were found, query by query; a query without any counts as 1.
+
+    Example:
+        >>> overlap([["a", "b"], ["c"]], [["b", "c"], []])
+        0.75
+    """
+    shares = [len(set(a) & set(b)) / len(set(b)) if b else 1.0 for a, b in zip(found, wanted, strict=True)]
+    return sum(shares) / len(shares) if shares else float("nan")
+
+
+def folder_mb(folder: str | Path) -> float:
     """Give the bytes of all files below `folder`, in 10^6."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file()) / 1e6
 
 
 def peak_rss_mb() -> float:
@@ -120,3 +169,14 @@ def peak_rss_mb() -> float:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
+
+
+def versions_of(*packages: str) -> dict[str, str]:
+    """Give the installed version of each package; those that are missing are left out."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

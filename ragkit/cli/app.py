@@ -13,10 +13,12 @@ from contextlib import suppress
 import typer
 
 from ragkit.cli.ask import ask
+from ragkit.cli.compact import compact
 from ragkit.cli.delete import delete
 from ragkit.cli.doctor import doctor
 from ragkit.cli.index import index
 from ragkit.cli.info import info
+from ragkit.cli.reindex import reindex
 from ragkit.cli.search import search
 from ragkit.cli.show import show
 from ragkit.errors import ConfigError, IndexMismatchError, InputError, RagkitError, StoreNotFoundError
@@ -31,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for command in (index, search, ask, show, info, delete, doctor):
+for command in (index, search, ask, show, info, delete, compact, reindex, doctor):
     app.command()(command)
 
 _INTERRUPTED = 130

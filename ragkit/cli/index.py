@@ -64,10 +64,10 @@ def _sync(paths: list[str], store: Path, embeddings: str | None, **options: Any)
     from ragkit.compose import encoder_for
     from ragkit.compose import open as open_rag
     from ragkit.ingest.sync import check_sync
-    from ragkit.store.manifest import MANIFEST
+    from ragkit.store.folder import Folder
 
     encoder = encoder_for(store, embeddings)
-    if encoder is not None and not (store / MANIFEST).exists():
+    if encoder is not None and Folder(store).manifest() is None:
         options_to_check = {key: value for key, value in options.items() if key not in {"progress", "text_column"}}
         check_sync(encoder, paths, **options_to_check)
     with open_rag(store, embeddings=encoder) as rag:

@@ -19,6 +19,9 @@ def search(
     k: Annotated[int, typer.Option("-k", help="How many hits.")] = 10,
     mode: Annotated[str, typer.Option(metavar="hybrid|dense|bm25", help="Which arms to ask.")] = "hybrid",
     where: WhereFilter = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compare with every vector, also in a collection with an index of them.")
+    ] = False,
     json: JsonFlag = False,
 ) -> None:
     """Search a collection.
@@ -26,9 +29,10 @@ def search(
     Example: ragkit search "what is a bi-encoder" --store ./store -k 3
     """
     from ragkit.compose import open as open_rag
+    from ragkit.retrieve.options import SearchOptions
 
     with spoken_warnings(), open_rag(store, create=False, read_only=not os.access(store, os.W_OK)) as rag:
-        hits = rag.search(query, k=k, mode=mode, where=where)
+        hits = rag.search(query, k=k, mode=mode, where=where, options=SearchOptions(exact=exact))
     if json:
         emit_json({"query": query, "mode": mode, "hits": [hit.as_dict() for hit in hits]})
         return

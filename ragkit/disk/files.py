@@ -8,6 +8,7 @@ import re
 import secrets
 from pathlib import Path
 
+from ragkit.disk.space import full_disk_named
 from ragkit.errors import StoreError
 
 __all__ = [
@@ -40,12 +41,13 @@ def atomic_write(path: Path, content: bytes) -> None:
     The file is written beside its place (`.NAME.*.tmp`), synced, and renamed over it.
 
     Raises:
-        OSError: If the folder cannot be written; `path` is unchanged then.
+        StoreFullError: If there is no room; `path` is unchanged then.
+        OSError: If the folder cannot be written; `path` is unchanged too.
     """
     # Not mkstemp: its file is private, and readers under another account need what the folder gives.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     try:
-        with beside.open("xb") as file:
+        with full_disk_named(path), beside.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -7,6 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from ragkit.disk.space import full_disk_named, says_full
 from ragkit.errors import StoreLockedError
 
 if TYPE_CHECKING:
@@ -16,6 +17,16 @@ if TYPE_CHECKING:
 __all__ = ["WriterLock"]
 
 _POLL_S = 0.02
+
+
+def _sign(descriptor: int) -> None:
+    """Write who holds the lock, for the message of the next; a full disk must not keep a writer from making room."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    except OSError as error:
+        if not says_full(error):
+            raise
 
 
 class WriterLock:
@@ -54,11 +65,11 @@ class WriterLock:
         """Take the lock if it is free; give whether it is held now."""
         if self._descriptor is not None:
             return True
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+        with full_disk_named(self._path):
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            _sign(descriptor)
         except BlockingIOError:
             os.close(descriptor)
             return False

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
-from ragkit.errors import StoreDamagedError, StoreError
+from ragkit.disk.space import full_disk_named
+from ragkit.errors import RagkitError, StoreDamagedError, StoreError, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["UnchangingConnection", "connect", "damage_named", "migrate", "transaction"]
+__all__ = ["LEAST_BYTES", "UnchangingConnection", "connect", "damage_found", "damage_named", "migrate", "transaction"]
 
 _BUSY_S = 10.0
+
+LEAST_BYTES: Final = 512
+"""Of a database with anything in it; SQLite takes a shorter file, cut however it was, for a new and empty one."""
 
 
 class UnchangingConnection(sqlite3.Connection):
     """Takes the file as unchanging: once another account has written, what it gives is garbled. Not for keeping."""
 
 
-def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+def connect(path: Path, *, read_only: bool = False, create: bool = True) -> sqlite3.Connection:
     """Open a database in autocommit mode, usable from any one thread at a time.
 
     Args:
-        path: The file; created unless `read_only`.
+        path: The file.
+        create: Make the file if it is missing, unless `read_only`.
         read_only: Refuse every change. In a folder that cannot be written and where nobody writes, the file is
             taken as unchanging (SQLite's `immutable`), because WAL mode would need to write beside it; the
             connection is an `UnchangingConnection` then.
@@ -39,7 +45,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     unchanging = read_only and _unchanging(path)
     with damage_named(path):
         connection = sqlite3.connect(
-            _uri(path, read_only=read_only, unchanging=unchanging),
+            _uri(path, read_only=read_only, unchanging=unchanging, create=create),
             uri=True,
             timeout=_BUSY_S,
             isolation_level=None,
@@ -63,24 +69,58 @@ def _unchanging(path: Path) -> bool:
     return not (os.access(path.parent, os.W_OK) or path.with_name(f"{path.name}-wal").exists())
 
 
-def _uri(path: Path, *, read_only: bool, unchanging: bool) -> str:
+def _uri(path: Path, *, read_only: bool, unchanging: bool, create: bool) -> str:
     location = "file:" + quote(str(path.absolute()))
     if not read_only:
-        return location
+        return location if create else location + "?mode=rw"
     return location + ("?mode=ro&immutable=1" if unchanging else "?mode=ro")
 
 
 @contextlib.contextmanager
 def damage_named(path: Path) -> Iterator[None]:
-    """Translate what SQLite says of a broken file into `StoreDamagedError`, of one it cannot open into `StoreError`."""
+    """Translate what SQLite says: a broken file is a `StoreDamagedError`, one it cannot open or fill a `StoreError`."""
     try:
-        yield
+        with full_disk_named(path):
+            yield
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path} cannot be used: {error}; check that it exists and may be read.") from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
     except sqlite3.DatabaseError as error:
-        raise StoreDamagedError(f"{path} is damaged ({error}): restore it from a backup, or index again.") from error
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> StoreDamagedError:
+    told = str(error) if isinstance(error, sqlite3.Error) else f"its rows contradict each other, {error!r}"
+    reason = " ".join(shorten(told, 120).split())
+    return StoreDamagedError(f"{path} is damaged ({reason}): restore it from a backup, or index again.")
+
+
+@contextlib.contextmanager
+def damage_found(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Translate errors that come of rows which contradict each other into `StoreDamagedError`.
+
+    A garbled page may still be read: then what it gives makes no sense to the code that asked. So after such an error
+    the file is checked, and only if it is damaged is the error called that; a mistake in the code stays one.
+
+    Args:
+        connection: Outside of a transaction, or in one that only reads.
+        path: Of its file, for the message.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, sqlite3.IntegrityError) as error:
+        if isinstance(error, RagkitError) or not (isinstance(error, json.JSONDecodeError) or _is_damaged(connection)):
+            raise
+        raise _damaged(path, error) from error
+
+
+def _is_damaged(connection: sqlite3.Connection) -> bool:
+    try:
+        sound = connection.execute("PRAGMA integrity_check(1)").fetchone() == ("ok",)
+        return not sound or connection.execute("PRAGMA foreign_key_check").fetchone() is not None
+    except sqlite3.DatabaseError:
+        return True
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:

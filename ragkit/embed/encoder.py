@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import warnings
+from collections import deque
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +14,7 @@ from ragkit.embed.batches import TextVector, make_batch, padded_width, plan_batc
 from ragkit.embed.engines.choice import make_engine
 from ragkit.embed.engines.engine import Batch, Engine, Job, check_engine_name
 from ragkit.embed.fingerprint import Fingerprint
+from ragkit.embed.groups import TextGroup
 from ragkit.embed.language import warn_if_foreign
 from ragkit.embed.layout import ModelLayout, read_layout
 from ragkit.embed.model_files import ModelFiles, find_model
@@ -21,7 +24,7 @@ from ragkit.encoder import EncoderCard, Vectors
 from ragkit.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from ragkit.embed.cache import VectorCache
@@ -139,6 +142,19 @@ class SentenceEncoder:
         """
         return self._encode(texts, prompt=self._layout.document_prompt, job="bulk")
 
+    def encode_each(self, groups: Iterable[Sequence[str]]) -> Iterator[Vectors]:
+        """Embed groups of texts to be found: one `(n, dim)` array for each, as `encode_documents` gives, in order.
+
+        Groups are read ahead, so that no core waits between one and the next.
+
+        Raises:
+            InputError: If a group is one string, or holds something else than strings.
+            ModelFilesError: As `encode_documents`.
+        """
+        checked = (self._checked(texts) for texts in groups)
+        for found in self._each(checked, self._layout.document_prompt, "bulk"):
+            yield self._rows(found)
+
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Embed texts to search with, as `encode_documents` does; queries are never kept in the cache."""
         return self._encode(texts, prompt=self._layout.query_prompt, job="query")
@@ -152,50 +168,75 @@ class SentenceEncoder:
         return self._files.language or self._layout.language
 
     def _encode(self, texts: Sequence[str], *, prompt: str, job: Job) -> Vectors:
+        rows = self._checked(texts)
+        groups = [rows[start : start + _TEXTS_AT_ONCE] for start in range(0, len(rows), _TEXTS_AT_ONCE)]
+        found = [item for known in self._each(groups, prompt, job) for item in known]
+        return self._rows(found)
+
+    def _checked(self, texts: Sequence[str]) -> list[str]:
         rows = check_texts(texts)
         if self._language == "en":
-            warn_if_foreign(rows, model=self._files.name, stacklevel=3)
-        out = np.zeros((len(rows), self._layout.dim), dtype=np.float32)
-        too_long = longest = 0
-        for start in range(0, len(rows), _TEXTS_AT_ONCE):
-            window = rows[start : start + _TEXTS_AT_ONCE]
-            known = self._encode_unique(list(dict.fromkeys(window)), prompt, job)
-            for offset, text in enumerate(window):
-                out[start + offset], tokens = known[text]
-                too_long += tokens > self._layout.max_tokens
-                longest = max(longest, tokens)
-        if too_long:
-            self._warn_too_long(too_long, len(rows), longest)
-        return out
+            warn_if_foreign(rows, model=self._files.name, stacklevel=4)
+        return rows
 
-    def _encode_unique(self, texts: list[str], prompt: str, job: Job) -> dict[str, TextVector]:
-        """Give vector and token count of each text, from the cache where it has them."""
+    def _rows(self, found: list[TextVector]) -> Vectors:
+        too_long = [item.tokens for item in found if item.tokens > self._layout.max_tokens]
+        if too_long:
+            self._warn_too_long(len(too_long), len(found), max(too_long))
+        rows = np.array([item.vector for item in found], dtype=np.float32)
+        return rows.reshape(len(found), self._layout.dim)
+
+    def _each(self, groups: Iterable[list[str]], prompt: str, job: Job) -> Iterator[list[TextVector]]:
+        """Give vector and token count of each text, group by group; the engine goes on from one group to the next."""
+        rest = iter(groups)
+        for first in rest:
+            yield from self._run(chain([first], rest), prompt, job)
+
+    def _run(self, groups: Iterable[list[str]], prompt: str, job: Job) -> Iterator[list[TextVector]]:
+        """Do as `_each` up to a group of which all is known: what waits for it is not held up by those after it."""
+        waiting: deque[TextGroup] = deque()
+
+        def batches() -> Iterator[Batch]:
+            for texts in groups:
+                waiting.append(group := self._known(texts, prompt, job))
+                if not group.missing:
+                    return
+                yield from self._plan(group, prompt)
+
+        source = batches()
+        started = next(source, None)  # where all is known, no engine is needed
+        if started is not None:
+            for vectors in self._ready_engine().run(chain([started], source), job=job):
+                waiting[0].take(vectors)
+                if waiting[0].is_complete:
+                    yield self._finished(waiting.popleft(), prompt, job)
+        for group in waiting:
+            yield self._finished(group, prompt, job)
+
+    def _known(self, texts: list[str], prompt: str, job: Job) -> TextGroup:
         cache = self._vector_cache() if job == "bulk" else None
         prompted = {prompt + text: text for text in texts}
         known = {prompted[found]: row for found, row in cache.get(list(prompted)).items()} if cache else {}
-        missing = [text for text in texts if text not in known]
-        if missing:
-            fresh = self._compute(missing, prompt, job)
-            known.update(fresh)
-            if cache:
-                cache.put({prompt + text: row for text, row in fresh.items()})
-        return known
+        return TextGroup(texts, known, missing=[text for text in prompted.values() if text not in known])
 
-    def _compute(self, texts: list[str], prompt: str, job: Job) -> dict[str, TextVector]:
-        engine = self._ready_engine()
-        ids, lengths = self._tokenizer.encode(texts, prompt=prompt)
-        widths = [padded_width(len(row), self._layout.max_tokens) for row in ids]
-        groups = plan_batches(widths, token_budget=_TOKEN_BUDGET)
-        out = np.zeros((len(texts), self._layout.dim), dtype=np.float32)
-        for rows, vectors in zip(groups, engine.run(self._batches(groups, texts, ids, prompt), job=job), strict=True):
-            out[rows] = vectors
-        self._check(out, texts)
-        return {text: TextVector(out[row], lengths[row]) for row, text in enumerate(texts)}
-
-    def _batches(self, groups: list[list[int]], texts: list[str], ids: list[list[int]], prompt: str) -> Iterator[Batch]:
-        pad_id = int(self._layout.config.get("pad_token_id") or 0)
+    def _plan(self, group: TextGroup, prompt: str) -> Iterator[Batch]:
+        ids, group.lengths = self._tokenizer.encode(group.missing, prompt=prompt)
         longest = self._layout.max_tokens
-        return (make_batch(rows, texts, ids, prompt=prompt, pad_id=pad_id, max_tokens=longest) for rows in groups)
+        rows_of = plan_batches([padded_width(len(row), longest) for row in ids], token_budget=_TOKEN_BUDGET)
+        group.batches.extend(rows_of)
+        group.computed = np.zeros((len(group.missing), self._layout.dim), dtype=np.float32)
+        pad_id = int(self._layout.config.get("pad_token_id") or 0)
+        for rows in rows_of:
+            yield make_batch(rows, group.missing, ids, prompt=prompt, pad_id=pad_id, max_tokens=longest)
+
+    def _finished(self, group: TextGroup, prompt: str, job: Job) -> list[TextVector]:
+        if group.missing:
+            self._check(group.computed, group.missing)
+            fresh = group.fresh()
+            if job == "bulk" and (cache := self._vector_cache()):
+                cache.put({prompt + text: row for text, row in fresh.items()})
+            group.known.update(fresh)
+        return [group.known[text] for text in group.texts]
 
     def _check(self, vectors: Vectors, texts: list[str]) -> None:
         """Refuse what no distance can be taken of, and wait for the check of the packaged weights."""
@@ -245,5 +286,5 @@ class SentenceEncoder:
             f"{count} of {total} texts exceed the {self._layout.max_tokens} tokens that {self._files.name} reads "
             f"(longest: {longest}): of these only the beginning is embedded; split them first.",
             TruncationWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ragkit.errors import ConfigError
 from ragkit.store.records import NewChunk, index_text
 from ragkit.text.chunk import Chunk, chunk
+from ragkit.text.sentences import trimmed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ MIN_CHUNK_TOKENS = 32
 _DEFAULT_TOKENS = 256
 _MOST_DEFAULT_TOKENS = 512  # a model that reads more finds better, and cites more closely, in pieces of this size
 _CONTEXT_SHARE = 4
+_MOST_CHARS_PER_TOKEN = 8  # what is longer is not even measured as a whole
 _CHARS_PER_TOKEN = 16  # English has about 4.5, and no language comes near this
 
 
@@ -89,7 +91,7 @@ def _settled(name: str, asked: int | None, stored: Mapping[str, object], *, defa
     if asked is not None and asked != kept:
         raise ConfigError(
             f"{name} is {asked}, but the collection was built with {kept}: leave it out to go on with {kept}, "
-            "or index into a new folder."
+            "run `ragkit reindex` to cut all of it anew, or index into a new folder."
         )
     return kept
 
@@ -105,6 +107,7 @@ class Cutter:
         """How long a chunk may be."""
         self._prompt = encoder.card.document_prompt
         self._encoder = encoder
+        self._longest_whole = settings.chunk_tokens * _MOST_CHARS_PER_TOKEN
 
     def count(self, text: str) -> int:
         """Count what the model reads for a text, its own special tokens and prompt included.
@@ -112,7 +115,10 @@ class Cutter:
         Never less than a sixteenth of the characters: a model reads a word of any length, such as a picture written
         in base64, as one unknown token, and a chunk of it would have no end.
         """
-        return max(self._encoder.count_tokens(self._prompt + text), len(text) // _CHARS_PER_TOKEN)
+        least = len(text) // _CHARS_PER_TOKEN
+        if least > self.settings.chunk_tokens:
+            return least  # too long already: a text of any length is not given to the tokenizer to learn by how much
+        return max(self._encoder.count_tokens(self._prompt + text), least)
 
     def cut(self, document: LoadedDocument) -> list[NewChunk]:
         """Give the document's chunks in order; a chunk never goes beyond its page.
@@ -120,10 +126,23 @@ class Cutter:
         For every chunk `count(index_text(text, context)) <= settings.chunk_tokens`.
         """
         contexts = _Contexts(document.title, self.count, self.settings.chunk_tokens // _CONTEXT_SHARE)
+        if (whole := self._whole(document, contexts)) is not None:
+            return [whole]
         return [
             NewChunk(piece.start, piece.end, self._context(document.text[piece.start : piece.end], piece, contexts))
             for piece in self._pieces(document, contexts)
         ]
+
+    def _whole(self, document: LoadedDocument, contexts: _Contexts) -> NewChunk | None:
+        """Give prose without pages as one chunk if it fits: most rows do, and are then measured once."""
+        text = document.text
+        if document.markdown or document.syntax or document.pages or len(text) > self._longest_whole:
+            return None
+        start, end = trimmed(text, 0, len(text))
+        context = contexts((), text[start:end])
+        if start == end or self.count(index_text(text[start:end], context)) > self.settings.chunk_tokens:
+            return None
+        return NewChunk(start, end, context)
 
     def _pieces(self, document: LoadedDocument, contexts: Callable[[Sequence[str]], str]) -> list[Chunk]:
         ends = [page.start for page in document.pages[1:]] + [len(document.text)]
@@ -136,6 +155,7 @@ class Cutter:
                 max_tokens=self.settings.chunk_tokens,
                 overlap=self.settings.overlap,
                 markdown=document.markdown,
+                syntax=document.syntax,
                 context=contexts,
             )
             pieces += [replace(piece, start=piece.start + start, end=piece.end + start) for piece in found]

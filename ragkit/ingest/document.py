@@ -57,6 +57,8 @@ class LoadedDocument:
     """Line on which a row begins, from 1; 0 for a file that is one document."""
     markdown: bool = False
     """Whether `text` is Markdown, so that headings, tables and code blocks guide the cutting."""
+    syntax: str = ""
+    """A key of `ragkit.text.syntax.SYNTAXES`, so that definitions guide the cutting; empty for prose and Markdown."""
 
     @property
     def place(self) -> str:

@@ -11,7 +11,7 @@ from charset_normalizer import from_bytes
 
 from ragkit.errors import LoadError
 
-__all__ = ["Encoding", "decode", "sniff"]
+__all__ = ["Encoding", "decode", "is_for_text", "sniff"]
 
 _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8"),
@@ -22,7 +22,9 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
 )
 _LATIN = ["cp1252", "cp1250", "cp1254", "iso8859_2"]
 _OTHERS = ["cp1251", "koi8_r", "cp1253", "euc_jp", "cp932", "gb18030", "big5", "cp949"]
+_NOT_FOR_TEXT = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 _SAMPLE_BYTES = 32_768
+_HIGH = re.compile(rb"[\x80-\xff]")
 _GOOD_PER_DAMAGED = 10
 _MOST_CONTROLS = 0.02
 _MOSTLY_ASCII = 0.15  # below this share of high bytes the letters are Latin with accents, quotes or a stray sign
@@ -72,7 +74,7 @@ def sniff(data: bytes, *, path: str, declared: str | None = None) -> Encoding:
         return Encoding("utf-8")
     if _is_damaged_utf8(data):
         return Encoding("utf-8", errors="replace")
-    if declared and _decodes(data, declared):
+    if declared and is_for_text(declared) and _decodes(data, declared):
         return Encoding(declared)
     return Encoding(_guess(data, path))
 
@@ -83,6 +85,15 @@ def _is_damaged_utf8(data: bytes) -> bool:
     damaged = text.count("\ufffd")
     good = sum(not character.isascii() for character in text) - damaged
     return good >= _GOOD_PER_DAMAGED * damaged
+
+
+def is_for_text(declared: str) -> bool:
+    """Whether a name is that of an encoding of texts; Python has others, some of them slow on purpose-made bytes."""
+    try:
+        codec = codecs.lookup(declared)
+        return getattr(codec, "_is_text_encoding", True) and codec.name not in _NOT_FOR_TEXT
+    except (LookupError, ValueError):
+        return False
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
@@ -120,10 +131,10 @@ def _is_noise(text: str) -> bool:
 def _telling_lines(data: bytes) -> bytes:
     """Give the lines that hold bytes beyond ASCII, whole, up to a sample's length: the rest says nothing."""
     lines = []
-    room = _SAMPLE_BYTES
-    for match in re.finditer(rb"[^\n]*[\x80-\xff][^\n]*\n?", data):
-        lines.append(match.group()[:_SAMPLE_BYTES])
+    room, at = _SAMPLE_BYTES, 0
+    while room > 0 and (high := _HIGH.search(data, at)):
+        start = data.rfind(b"\n", at, high.start()) + 1 or at
+        at = data.find(b"\n", high.start()) + 1 or len(data)
+        lines.append(data[start:at][:_SAMPLE_BYTES])
         room -= len(lines[-1])
-        if room <= 0:
-            break
     return b"".join(lines)

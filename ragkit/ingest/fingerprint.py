@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fingerprint", "content_digest", "file_digest"]
 
-_READERS = 1
+_READERS = 2
 """Raise it when a loader or the cutting gives better text: documents are then read and cut anew."""
 
 
@@ -57,6 +57,7 @@ def content_digest(document: LoadedDocument, settings: ChunkerSettings) -> str:
         document.metadata,
         document.pages,
         document.markdown,
+        document.syntax,
         settings.as_dict(),
     ]
     return sha256(json.dumps(parts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()[:32]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ragkit.errors import InputError, LoadError
@@ -11,11 +11,9 @@ from ragkit.ingest.document import Failure, LoadedDocument, SourceFile
 from ragkit.ingest.fingerprint import Fingerprint, content_digest, file_digest
 from ragkit.ingest.loaders.formats import document_loader, row_loader
 from ragkit.ingest.metadata import plain_metadata
-from ragkit.ingest.progress import Meter, Progress
 from ragkit.ingest.reading import read_whole
-from ragkit.ingest.report import SyncReport
 from ragkit.ingest.roots import Listing
-from ragkit.ingest.window import Window
+from ragkit.ingest.window import Step
 from ragkit.store.collection import Collection
 from ragkit.store.records import NewDocument, check_document
 
@@ -37,74 +35,55 @@ def read_known(collection: Collection | None) -> dict[str, Known]:
     if collection is None:
         return {}
     return {
-        document.doc_id: Known(document.root, Fingerprint.decode(document.content_hash))
-        for document in collection.documents()
+        doc_id: Known(root, Fingerprint.decode(content_hash))
+        for doc_id, (root, content_hash) in collection.fingerprints().items()
     }
 
 
 class Intake:
-    """One sync on its way: what was met so far, and the counts."""
+    """One sync's reading: what was met so far, and the counts; `steps` runs in one thread, the rest is asked later."""
 
-    def __init__(
-        self,
-        collection: Collection | None,
-        cutter: Cutter,
-        window: Window,
-        listing: Listing,
-        known: dict[str, Known],
-        progress: Callable[[Progress], None] | None,
-    ) -> None:
-        self._collection = collection
+    def __init__(self, cutter: Cutter, listing: Listing, known: Mapping[str, Known]) -> None:
         self._cutter = cutter
-        self._window = window
         self._listing = listing
         self._files = {(file.root, file.name) for file in listing.files}
         self._known = known
-        self._failures = list(listing.failures)
         self._met: dict[str, str] = {}
         self._kept: set[tuple[str, str]] = set(listing.untouched)
-        self._added = self._changed = self._unchanged = 0
-        rows = any(row_loader(file.name) for file in listing.files)
-        self._meter = Meter(
-            progress,
-            total=None if rows else len(listing.files),
-            total_bytes=sum(file.size for file in listing.files),
-        )
+        self.failures = list(listing.failures)
+        """What gave no document."""
+        self.added = 0
+        """New documents."""
+        self.changed = 0
+        """Documents that replace one."""
+        self.unchanged = 0
+        """Documents left as they are."""
 
-    def take(self, file: SourceFile, *, text_column: str) -> None:
-        """Bring one file in; whatever is wrong with it becomes a failure, and what was known of it is kept."""
-        before = self._meter.bytes_done
+    def steps(self, *, text_column: str) -> Iterator[Step]:
+        """Read and cut file after file; what is wrong with one is a failure, and what was known of it is kept."""
+        before = 0
+        for file in self._listing.files:
+            read = before
 
-        def at(position: int) -> None:
-            self._meter.bytes_done = before + position
+            def at(position: int, before: int = before) -> None:
+                nonlocal read
+                read = before + position
 
-        try:
-            for item in self._items(file, text_column, at):
-                self._take_item(file, item)
-                self._count_document()
-        except LoadError as error:
-            self._fail(file, Failure(path=error.path, reason=error.reason))
-            self._count_document()
-        at(file.size)
+            try:
+                for item in self._items(file, text_column, at):
+                    yield Step(self._take(file, item), read)
+            except LoadError as error:
+                self._fail(file, Failure(path=error.path, reason=error.reason))
+                yield Step(None, read)
+            before += file.size
 
-    def finish(self, *, dry_run: bool) -> SyncReport:
-        """Write what still waits, let go what is gone, and report."""
-        self._window.flush()
-        gone = self._gone()
-        if gone and self._collection is not None and not dry_run:
-            self._collection.delete(gone)
-        self._meter.embedded = self._window.embedded
-        self._meter.tell()
-        return SyncReport(
-            added=self._added,
-            changed=self._changed,
-            removed=len(gone),
-            unchanged=self._unchanged,
-            failed=tuple(self._failures),
-            chunks=self._meter.chunks,
-            embedded=self._window.embedded,
-            seconds=self._meter.seconds,
-        )
+    def gone(self) -> list[str]:
+        """Give the documents to let go: of these roots, not met, and not of a file that could not be read."""
+        return [
+            doc_id
+            for doc_id, known in self._known.items()
+            if known.root in self._listing.roots and doc_id not in self._met and not self._is_kept(known)
+        ]
 
     def _items(
         self, file: SourceFile, text_column: str, at: Callable[[int], None]
@@ -118,25 +97,30 @@ class Intake:
         digest = file_digest(data)
         known = self._known.get(file.name)
         if known and (known.root, known.fingerprint.file, known.fingerprint.origin) == (file.root, digest, file.name):
+            at(file.size)
             yield None
         else:
-            yield document_loader(file.name)(file, data), digest
+            loaded = document_loader(file.name)(file, data)
+            at(file.size)
+            yield loaded, digest
 
-    def _take_item(self, file: SourceFile, item: tuple[LoadedDocument, str] | Failure | None) -> None:
+    def _take(self, file: SourceFile, item: tuple[LoadedDocument, str] | Failure | None) -> NewDocument | None:
+        """Give what is to be written."""
         if item is None and (reason := self._conflict(file, file.name)):
-            self._failures.append(Failure(path=file.source, reason=reason, doc_id=file.name))
+            self.failures.append(Failure(path=file.source, reason=reason, doc_id=file.name))
         elif item is None:
             self._met[file.name] = file.source
-            self._unchanged += 1
+            self.unchanged += 1
         elif isinstance(item, Failure):
             self._fail(file, item)
         else:
-            self._take_document(file, *item)
+            return self._take_document(file, *item)
+        return None
 
-    def _take_document(self, file: SourceFile, loaded: LoadedDocument, digest: str) -> None:
+    def _take_document(self, file: SourceFile, loaded: LoadedDocument, digest: str) -> NewDocument | None:
         if reason := self._conflict(file, loaded.doc_id):
-            self._failures.append(Failure(path=loaded.place, reason=reason, doc_id=loaded.doc_id))
-            return
+            self.failures.append(Failure(path=loaded.place, reason=reason, doc_id=loaded.doc_id))
+            return None
         self._met[loaded.doc_id] = loaded.place
         known = self._known.get(loaded.doc_id)
         try:
@@ -144,16 +128,14 @@ class Intake:
         except (LoadError, InputError) as error:
             reason = error.reason if isinstance(error, LoadError) else str(error)
             self._fail(file, Failure(path=loaded.place, reason=reason, doc_id=loaded.doc_id))
-            return
+            return None
         if new is None:
-            self._unchanged += 1
-            return
-        self._window.add(new)
-        self._meter.chunks += len(new.chunks)
-        if known is None:
-            self._added += 1
+            self.unchanged += 1
+        elif known is None:
+            self.added += 1
         else:
-            self._changed += 1
+            self.changed += 1
+        return new
 
     def _new_document(
         self, file: SourceFile, loaded: LoadedDocument, digest: str, known: Known | None
@@ -194,23 +176,11 @@ class Intake:
         )
 
     def _fail(self, file: SourceFile, failure: Failure) -> None:
-        self._failures.append(failure)
+        self.failures.append(failure)
         if failure.doc_id:
             self._met.setdefault(failure.doc_id, file.source)
         else:
             self._kept.add((file.root, file.name))
-
-    def _count_document(self) -> None:
-        self._meter.done += 1
-        self._meter.embedded = self._window.embedded
-        self._meter.tell()
-
-    def _gone(self) -> list[str]:
-        return [
-            doc_id
-            for doc_id, known in self._known.items()
-            if known.root in self._listing.roots and doc_id not in self._met and not self._is_kept(known)
-        ]
 
     def _is_kept(self, known: Known) -> bool:
         """Whether its file, or a folder above it, could not be read this time."""

@@ -62,6 +62,11 @@ class Meter:
         """Time since the start."""
         return self._clock() - self._start
 
+    def finish(self) -> None:
+        """Say that all bytes were read, and tell."""
+        self.bytes_done = self._total_bytes
+        self.tell()
+
     def tell(self) -> None:
         """Call whoever watches."""
         if self._tell is None:

@@ -44,9 +44,11 @@ def read_whole(path: Path, source: str, *, limit: int = MAX_FILE_BYTES) -> bytes
     """
     with open_regular(path, source) as file:
         try:
-            data = file.read(limit + 1)
+            # The size is only a first word: files grow, and those of /proc say 0.
+            too_large = os.fstat(file.fileno()).st_size > limit
+            data = b"" if too_large else file.read(limit + 1)
         except OSError as error:
             raise LoadError(source, f"cannot be read: {error.strerror}") from error
-    if len(data) > limit:
+    if too_large or len(data) > limit:
         raise LoadError(source, f"is larger than {limit // 2**20} MiB: split it, or write it as JSONL")
     return data

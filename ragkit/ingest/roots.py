@@ -110,9 +110,11 @@ def _source_file(path: Path, absolute: str, name: str, owners: Collection[str]) 
 
 def _owner(absolute: str, name: str, owners: Collection[str]) -> tuple[str, str]:
     """Give the root that a file or folder belongs to, and its name there: its own where it is itself the root."""
-    whole = PurePath(absolute, name)
-    root = next(str(above) for above in (whole, *whole.parents) if str(above) in owners)
-    inner = whole.relative_to(root).as_posix() if str(whole) != root else whole.name
+    whole = f"{absolute.rstrip('/')}/{name}".rstrip("/") or "/"
+    root = whole
+    while root not in owners:
+        root = os.path.dirname(root)  # noqa: PTH120  # text only: it runs for every file
+    inner = whole[len(root) :].lstrip("/") if whole != root else whole.rpartition("/")[2]
     return root, inner + "/" * name.endswith("/")
 
 

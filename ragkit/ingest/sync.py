@@ -9,16 +9,22 @@ from pathlib import Path
 from ragkit.encoder import Encoder
 from ragkit.errors import ConfigError
 from ragkit.ingest.cut import ChunkerSettings, Cutter
+from ragkit.ingest.embedding import Embedding
 from ragkit.ingest.intake import Intake, read_known
-from ragkit.ingest.loaders.formats import SUFFIXES
-from ragkit.ingest.progress import Progress
+from ragkit.ingest.loaders.formats import SUFFIXES, row_loader
+from ragkit.ingest.pipeline import Stages
+from ragkit.ingest.progress import Meter, Progress
 from ragkit.ingest.report import SyncReport
-from ragkit.ingest.roots import list_files
+from ragkit.ingest.roots import Listing, list_files
 from ragkit.ingest.walk import Selection
-from ragkit.ingest.window import Window
+from ragkit.ingest.window import gather
+from ragkit.ingest.writing import Writing
 from ragkit.store.collection import Collection
 
 __all__ = ["Progress", "SyncReport", "check_sync", "sync"]
+
+_WINDOWS_AHEAD = 2
+"""Windows that may wait for the next stage."""
 
 
 def sync(
@@ -38,9 +44,12 @@ def sync(
     """Bring the files below `paths` into the collection.
 
     A file's document is known again by the digest of its bytes, a row's by that of its content; what is unchanged is
-    neither cut nor embedded. Each document is written as a whole, some 256 chunks at a time, so a sync that is
-    killed leaves finished documents in the collection, and the next one goes on from there. A document leaves when
-    its root is one of `paths` and its file or row is gone, or no longer wanted; never when its file could not be read.
+    neither cut nor embedded, and a text that the collection has embedded before, wherever it stood, is not embedded
+    again. Reading, embedding and writing overlap: the first two run in threads of their own, some windows ahead.
+    Of what was written only ids are kept in memory. Each document is written as a whole, about 1,024 chunks at a time
+    or every two seconds, so a sync that is killed leaves finished documents in the collection, and the next one goes
+    on from there. A document leaves when its root is one of `paths` and its file or row is gone, or no longer wanted;
+    never when its file could not be read.
 
     Args:
         collection: Where the documents go; None, for a collection not made yet, only with `dry_run`.
@@ -82,11 +91,42 @@ def sync(
         listing = list_files(paths, selection, recorded=recorded, prune=prune)
         if collection is not None and not dry_run:
             collection.record_chunker(settings.as_dict())
-        window = Window(collection, encoder, dry_run)
-        intake = Intake(collection, Cutter(encoder, settings), window, listing, known, progress)
-        for file in listing.files:
-            intake.take(file, text_column=text_column)
-        return intake.finish(dry_run=dry_run)
+        intake = Intake(Cutter(encoder, settings), listing, known)
+        embedding = Embedding(encoder, collection, dry_run=dry_run)
+        meter = _meter(listing, progress)
+        target = None if dry_run else collection
+        with Stages() as stages:
+            windows = stages.ahead(gather(intake.steps(text_column=text_column)), depth=_WINDOWS_AHEAD)
+            writing = Writing(target, embedding, meter)
+            try:
+                for window in stages.ahead(embedding.run(windows), depth=_WINDOWS_AHEAD):
+                    writing.take(window)
+            finally:
+                writing.flush()  # also when a stage failed: what it was given before is finished
+        gone = intake.gone()
+        if gone and target is not None:
+            target.delete(gone)
+        return _report(intake, meter, removed=len(gone))
+
+
+def _meter(listing: Listing, progress: Callable[[Progress], None] | None) -> Meter:
+    rows = any(row_loader(file.name) for file in listing.files)
+    total_bytes = sum(file.size for file in listing.files)
+    return Meter(progress, total=None if rows else len(listing.files), total_bytes=total_bytes)
+
+
+def _report(intake: Intake, meter: Meter, *, removed: int) -> SyncReport:
+    meter.finish()
+    return SyncReport(
+        added=intake.added,
+        changed=intake.changed,
+        removed=removed,
+        unchanged=intake.unchanged,
+        failed=tuple(intake.failures),
+        chunks=meter.chunks,
+        embedded=meter.embedded,
+        seconds=meter.seconds,
+    )
 
 
 def check_sync(

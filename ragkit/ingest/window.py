@@ -1,24 +1,65 @@
-"""Documents on their way into the collection: embedded together across files, written one by one."""
+"""Documents on their way into the collection, gathered across files into what is embedded together."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from ragkit.store.records import NewDocument, index_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from ragkit.encoder import Encoder, Vectors
-    from ragkit.store.collection import Collection
-
-__all__ = ["Window", "chunk_texts"]
+__all__ = ["Step", "Window", "chunk_texts", "gather"]
 
 _MAX_CHUNKS = 256
-_MAX_CHARS = 16_000_000
+_MAX_CHARS = 4_000_000
+_MAX_STEPS = 1_024
+_MAX_AGE_S = 2.0
+
+
+class Step(NamedTuple):
+    """A document that was looked at."""
+
+    document: NewDocument | None
+    """To be written; None where it was unchanged, or failed."""
+    bytes_done: int
+    """Bytes of files read by then."""
+
+
+@dataclass(slots=True)
+class Window:
+    """Some documents that are embedded together."""
+
+    number: int
+    """From 0."""
+    steps: list[Step] = field(default_factory=list)
+    """In the order of the files; some carry no document."""
+    texts: list[list[str]] = field(default_factory=list)
+    """What is embedded for each chunk of each document."""
+    chunks: int = 0
+    """Number of chunks."""
+    chars: int = 0
+    """Characters of the documents."""
+
+    @property
+    def documents(self) -> list[NewDocument]:
+        """Those to be written."""
+        return [step.document for step in self.steps if step.document is not None]
+
+    def add(self, step: Step) -> None:
+        """Take a step."""
+        self.steps.append(step)
+        if step.document is not None:
+            self.texts.append(chunk_texts(step.document))
+            self.chunks += len(step.document.chunks)
+            self.chars += len(step.document.text)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it holds 256 chunks, 4 million characters or 1,024 steps."""
+        return self.chunks >= _MAX_CHUNKS or self.chars >= _MAX_CHARS or len(self.steps) >= _MAX_STEPS
 
 
 def chunk_texts(document: NewDocument) -> list[str]:
@@ -26,63 +67,23 @@ def chunk_texts(document: NewDocument) -> list[str]:
     return [index_text(document.text[chunk.start : chunk.end], chunk.context) for chunk in document.chunks]
 
 
-@dataclass(slots=True)
-class _Waiting:
-    document: NewDocument
-    texts: list[str]
-    kept: Mapping[str, str]
+def gather(steps: Iterable[Step], *, clock: Callable[[], float] = time.monotonic) -> Iterator[Window]:
+    """Give windows that hold all steps in order; memory stays flat however many come.
 
+    A window ends when it is full, or with the first step that comes two seconds after its own first: where reading is
+    slow, what was read is not kept waiting.
 
-@dataclass(slots=True)
-class Window:
-    """Gathers documents until there is enough to embed at once; memory stays flat however many come."""
-
-    collection: Collection | None
-    """Where they go; None when nothing is to be written."""
-    encoder: Encoder
-    """Makes the vectors of what is new."""
-    dry_run: bool = False
-    """Count only."""
-    embedded: int = 0
-    """Texts embedded so far, or that would be."""
-    _waiting: list[_Waiting] = field(default_factory=list)
-    _chunks: int = 0
-    _chars: int = 0
-
-    def add(self, document: NewDocument) -> None:
-        """Take a document; what is full goes out first.
-
-        Vectors of chunks that the collection holds for the same document, context included, are used again.
-        """
-        texts = chunk_texts(document)
-        self._waiting.append(_Waiting(document, texts, self._vectors_kept(document.doc_id, texts)))
-        self._chunks += len(texts)
-        self._chars += len(document.text)
-        if self._chunks >= _MAX_CHUNKS or self._chars >= _MAX_CHARS:
-            self.flush()
-
-    def flush(self) -> None:
-        """Embed what waits, and write it."""
-        waiting, self._waiting, self._chunks, self._chars = self._waiting, [], 0, 0
-        new = list(dict.fromkeys(text for item in waiting for text in item.texts if text not in item.kept))
-        self.embedded += len(new)
-        if self.dry_run or self.collection is None or not waiting:
-            return
-        vectors = self.encoder.encode_documents(new)
-        rows = {text: vectors[row] for row, text in enumerate(new)}
-        self.collection.put_many([(item.document, self._rows(item, rows)) for item in waiting])
-
-    def _rows(self, item: _Waiting, new: Mapping[str, Vectors]) -> Vectors:
-        kept: dict[str, Vectors] = {}
-        if item.kept and self.collection is not None:
-            kept = dict(zip(item.kept, self.collection.vectors(list(item.kept.values())), strict=True))
-        rows = [kept[text] if text in kept else new[text] for text in item.texts]
-        return np.asarray(rows, dtype=np.float32).reshape(len(rows), self.encoder.card.dim)
-
-    def _vectors_kept(self, doc_id: str, texts: Sequence[str]) -> dict[str, str]:
-        """Give the chunk whose vector serves, by text, for those of `texts` that the document had before."""
-        if self.collection is None or doc_id not in self.collection:
-            return {}
-        wanted = set(texts)
-        held = {index_text(chunk.text, chunk.context): chunk.chunk_id for chunk in self.collection.chunks(doc_id)}
-        return {text: chunk_id for text, chunk_id in held.items() if text in wanted}
+    Args:
+        steps: Read one by one.
+        clock: In seconds.
+    """
+    window, number, opened = Window(0), 0, 0.0
+    for step in steps:
+        opened = clock() if not window.steps else opened
+        window.add(step)
+        if window.is_full or clock() - opened >= _MAX_AGE_S:
+            yield window
+            number += 1
+            window = Window(number)
+    if window.steps:
+        yield window

@@ -16,45 +16,56 @@ finds, than plain min-max with 0 for whatever a list does not hold.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ragkit.errors import DocumentNotFoundError
-from ragkit.rank.fusion import convex_combination, reciprocal_rank_fusion
+from ragkit.rank.fusion import convex_scores, reciprocal_rank_scores
+from ragkit.store.hits import Retrieved
+from ragkit.store.order import Scored, best_of
+from ragkit.types import ArmScore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from ragkit.encoder import Vectors
     from ragkit.retrieve.options import SearchOptions
-    from ragkit.types import Hit
 
-__all__ = ["cosines", "fuse_arms", "stored_rows"]
+__all__ = ["fuse_arms"]
+
+
+class Candidates(Protocol):
+    """What is asked about candidates; `ragkit.store.moment.Moment` answers it."""
+
+    def cosines(self, query: NDArray[np.float32], rows: Sequence[int]) -> NDArray[np.float32]:
+        """Give the cosine of each row `(n,)` with a query `(dim,)`, as the dense arm gives it."""
+        ...
+
+    def names(self, rows: Sequence[int]) -> Mapping[int, tuple[str, str]]:
+        """Give what breaks ties: `(doc_id, chunk_id)` of rows."""
+        ...
 
 
 def fuse_arms(
-    dense: Sequence[Hit],
-    bm25: Sequence[Hit],
+    dense: Sequence[Scored],
+    bm25: Sequence[Scored],
     query: NDArray[np.float32],
-    vectors: Callable[[Sequence[str]], Vectors],
+    candidates: Candidates,
     *,
     k: int,
     pool: int,
     options: SearchOptions,
-) -> list[Hit]:
+) -> list[Retrieved]:
     """Fuse one query's two lists as this module describes, or by reciprocal rank if `options` say so.
 
     Args:
-        dense: Best-first hits with their cosines, at most `pool`.
-        bm25: Best-first hits with their BM25 scores, at most `pool`.
+        dense: Best-first rows with their cosines, at most `pool`.
+        bm25: Best-first rows with their BM25 scores, at most `pool`.
         query: The query's vector, shape `(dim,)`.
-        vectors: Gives the stored vectors of chunk ids, shape `(n, dim)`.
-        k: Number of hits to return, at least 1; there are at most 2 * pool.
-        pool: How many hits each arm was asked for.
+        candidates: Asked about rows of either list.
+        k: Number of rows to return, at least 1; there are at most 2 * pool.
+        pool: How many rows each arm was asked for.
         options: `weight` and `fusion` are read.
 
     Returns:
@@ -62,45 +73,35 @@ def fuse_arms(
     """
     weights = [options.weight, 1.0 - options.weight]
     if options.fusion == "rrf":
-        return reciprocal_rank_fusion([dense, bm25], k=k, weights=weights)
-    cut_at = bm25[-1].score if len(bm25) >= pool else None
-    runs = [[*dense, *_completed(dense, bm25, query, vectors)], bm25]
-    return convex_combination(runs, k=k, weights=weights, floors=[None, 0.0], absent=[None, cut_at])
+        scores = reciprocal_rank_scores([[item.row for item in run] for run in (dense, bm25)], weights=weights)
+    else:
+        cut_at = bm25[-1].score if len(bm25) >= pool else None
+        tables = [dict([*dense, *_completed(dense, bm25, query, candidates)]), dict(bm25)]
+        scores = convex_scores(tables, weights=weights, floors=[None, 0.0], absent=[None, cut_at])
+    rows = np.fromiter(scores, dtype=np.int64, count=len(scores))
+    values = np.fromiter(scores.values(), dtype=np.float64, count=len(scores))
+    kept = best_of(rows, values, k, candidates.names)
+    ranks = [{item.row: rank for rank, item in enumerate(run, start=1)} for run in (dense, bm25)]
+    lists = list(zip(("dense", "bm25"), (dense, bm25), ranks, strict=True))
+    return [
+        Retrieved(row, score, {name: _said(run, own[row]) for name, run, own in lists if row in own})
+        for row, score in kept
+    ]
+
+
+def _said(run: Sequence[Scored], rank: int) -> ArmScore:
+    return ArmScore(run[rank - 1].score, rank)
 
 
 def _completed(
-    dense: Sequence[Hit], bm25: Sequence[Hit], query: NDArray[np.float32], vectors: Callable[[Sequence[str]], Vectors]
-) -> list[Hit]:
-    """Give the hits that only BM25 found, scored by their cosine."""
-    found = {hit.chunk_id for hit in dense}
-    missing, rows = stored_rows([hit for hit in bm25 if hit.chunk_id not in found], vectors)
+    dense: Sequence[Scored], bm25: Sequence[Scored], query: NDArray[np.float32], candidates: Candidates
+) -> list[Scored]:
+    """Give the rows that only BM25 found, scored by their cosine."""
+    found = {item.row for item in dense}
+    missing = [item.row for item in bm25 if item.row not in found]
     if not missing:
         return []
-    scores = cosines(rows, query)
+    scores = candidates.cosines(query, missing).astype(np.float64)
     if dense:  # the arm left them out: rounding must not lift one above what it kept
         scores = np.minimum(scores, dense[-1].score)
-    return [replace(hit, score=float(score)) for hit, score in zip(missing, scores, strict=True)]
-
-
-def stored_rows(hits: Sequence[Hit], vectors: Callable[[Sequence[str]], Vectors]) -> tuple[list[Hit], Vectors]:
-    """Give the stored vectors of hits, `(n, dim)`, without those whose chunk was deleted since it was found."""
-    try:
-        return list(hits), vectors([hit.chunk_id for hit in hits])
-    except DocumentNotFoundError:  # a writer was quicker, which is rare: ask for each
-        there = [(hit, row) for hit in hits for row in _rows_if_there(hit, vectors)]
-        return [hit for hit, _ in there], np.array([row for _, row in there], dtype=np.float32)
-
-
-def _rows_if_there(hit: Hit, vectors: Callable[[Sequence[str]], Vectors]) -> Vectors:
-    try:
-        return vectors([hit.chunk_id])
-    except DocumentNotFoundError:
-        return np.zeros((0, 0), dtype=np.float32)
-
-
-def cosines(rows: Vectors, query: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give the cosine of each row `(n, dim)` with the query `(dim,)`, shape `(n,)`; 0 for a vector of zeros."""
-    wide, direction = rows.astype(np.float64), query.astype(np.float64)
-    lengths = np.linalg.norm(wide, axis=1) * np.linalg.norm(direction)
-    result: NDArray[np.float64] = np.divide(wide @ direction, lengths, out=np.zeros(len(wide)), where=lengths > 0)
-    return result
+    return [Scored(row, score) for row, score in zip(missing, scores.tolist(), strict=True)]

@@ -39,6 +39,8 @@ class SearchOptions:
     """Lambda of maximal marginal relevance, from 1 (relevance only) to 0 (unlikeness only); None turns it off."""
     unit: Unit = "chunk"
     """`"document"` gives each document once, by its best chunk."""
+    exact: bool = False
+    """Compare the query with every vector, also where the collection has an approximate index."""
 
     def __post_init__(self) -> None:
         if not _is_fraction(self.weight):

@@ -55,7 +55,7 @@ class ScoredRetriever(BaseRetriever):
     where: Where = None
     """Only chunks of documents that pass this filter."""
     options: SearchOptions = Field(default_factory=SearchOptions)
-    """Weight, fusion, pool, diversity and unit."""
+    """Weight, fusion, pool, diversity, unit and exactness."""
 
     _encoder: Encoder | None = PrivateAttr(default=None)
 

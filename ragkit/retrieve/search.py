@@ -2,48 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ragkit.errors import InputError, shorten
-from ragkit.rank.topk import best_per_document, check_k
+from ragkit.rank.topk import check_k
 from ragkit.retrieve.hybrid import fuse_arms
 from ragkit.retrieve.options import Mode, SearchOptions, as_mode
-from ragkit.retrieve.spread import spread_hits
+from ragkit.retrieve.spread import spread_rows
+from ragkit.store.hits import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from ragkit.encoder import Encoder, Vectors
+    from ragkit.store.hits import Retrieved
+    from ragkit.store.order import Scored
     from ragkit.types import Hit
 
-__all__ = ["SearchOptions", "Searchable", "search"]
+__all__ = ["Moment", "SearchOptions", "Searchable", "search"]
 
 _BLOCK = 256
 """Queries answered at a time: their candidates are in memory together."""
 
 
+class Moment(Protocol):
+    """What a search asks of one moment of a collection; `ragkit.store.moment.Moment` says what each method gives."""
+
+    def dense(self, queries: Vectors, *, k: int, exact: bool = False) -> list[list[Scored]]:
+        """Give the k rows nearest to each query `(q, dim)`, by falling cosine."""
+        ...
+
+    def bm25(self, queries: Sequence[str], *, k: int) -> list[list[Scored]]:
+        """Give the k rows that match each query's terms best, by falling BM25 score."""
+        ...
+
+    def cosines(self, query: NDArray[np.float32], rows: Sequence[int]) -> NDArray[np.float32]:
+        """Give the cosine of each row `(n,)` with a query `(dim,)`, as the dense arm gives it."""
+        ...
+
+    def vectors(self, rows: Sequence[int]) -> Vectors:
+        """Give the stored vectors of rows, `(n, dim)`."""
+        ...
+
+    def names(self, rows: Sequence[int]) -> Mapping[int, tuple[str, str]]:
+        """Give `(doc_id, chunk_id)` of rows."""
+        ...
+
+    def documents(self, rows: Sequence[int]) -> Mapping[int, int]:
+        """Give a key of each row's document."""
+        ...
+
+    def hits(self, runs: Sequence[Sequence[Retrieved]]) -> list[list[Hit]]:
+        """Give rows as hits, ranks from 1."""
+        ...
+
+
 class Searchable(Protocol):
     """What a search needs of a collection; `ragkit.store.collection.Collection` is one."""
 
-    def search_dense(
-        self, queries: Vectors, *, k: int, where: str | Mapping[str, Any] | None = None
-    ) -> list[list[Hit]]:
-        """Give the k chunks nearest to each row `(q, dim)`, by falling cosine."""
-        ...
-
-    def search_bm25(
-        self, queries: Sequence[str], *, k: int, where: str | Mapping[str, Any] | None = None
-    ) -> list[list[Hit]]:
-        """Give the k chunks that match each query's terms best, by falling BM25 score."""
-        ...
-
-    def vectors(self, chunk_ids: Sequence[str]) -> Vectors:
-        """Give the stored vectors of chunks, `(len(chunk_ids), dim)`, in the order asked.
-
-        Raises:
-            DocumentNotFoundError: If a chunk is not there.
-        """
+    def moment(
+        self, *, where: str | Mapping[str, Any] | None = None, words: bool = True
+    ) -> AbstractContextManager[Moment]:
+        """Give one committed moment for the time of a block."""
         ...
 
 
@@ -56,6 +81,7 @@ def search(
     mode: str = "hybrid",
     where: str | Mapping[str, Any] | None = None,
     options: SearchOptions = SearchOptions(),  # noqa: B008  # frozen
+    vectors: Vectors | None = None,
 ) -> list[list[Hit]]:
     """Find the `k` best chunks, or documents, for each query.
 
@@ -70,7 +96,8 @@ def search(
         k: Number of hits per query, at least 1; fewer when fewer chunks match.
         mode: `"hybrid"` (both arms, see `ragkit.retrieve.hybrid`), `"dense"` or `"bm25"`.
         where: Only chunks of documents that pass this filter; None for all.
-        options: Weight, fusion, pool, diversity and unit.
+        options: Weight, fusion, pool, diversity, unit and exactness.
+        vectors: Of the queries, `(q, dim)` floats, if they are known; None to have the encoder make them.
 
     Returns:
         One list per query, best first. `score` is the cosine, the BM25 score, the fused score in [0, 1], or with
@@ -83,22 +110,39 @@ def search(
     """
     check_k(k)
     _check_queries(queries)
-    plan = _Plan(collection, as_mode(mode), where, options, k)
-    vectors = plan.encode(encoder, queries)
+    known = as_mode(mode)
+    rows = _vectors(known, options, encoder, queries, vectors)
     found: list[list[Hit]] = []
-    for start in range(0, len(queries), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        found += plan.run(queries[block], None if vectors is None else vectors[block], plan.first_pool)
+    with collection.moment(where=where, words=known != "dense") as moment:
+        plan = _Plan(moment, known, options, k)
+        for start in range(0, len(queries), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            own = None if rows is None else rows[block]
+            found += moment.hits(plan.run(queries[block], own, plan.first_pool))
     return found
+
+
+def _vectors(
+    mode: Mode, options: SearchOptions, encoder: Encoder | None, queries: Sequence[str], given: Vectors | None
+) -> Vectors | None:
+    if mode == "bm25" and options.diversity is None:
+        return None
+    if given is not None:
+        if len(given) != len(queries):
+            raise InputError(f"got {len(given)} vectors for {len(queries)} queries: give one of each.")
+        return given
+    if encoder is None:
+        what = f"mode {mode}" if mode != "bm25" else "diversity"
+        raise InputError(f"{what} needs an embedding model, got None: pass the one the collection was built with.")
+    return encoder.encode_queries(queries)
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What stays the same for every query of one call."""
 
-    collection: Searchable
+    moment: Moment
     mode: Mode
-    where: str | Mapping[str, Any] | None
     options: SearchOptions
     k: int
 
@@ -114,48 +158,48 @@ class _Plan:
     def _by_document(self) -> bool:
         return self.options.unit == "document"
 
-    def encode(self, encoder: Encoder | None, queries: Sequence[str]) -> Vectors | None:
-        if self.mode == "bm25" and self.options.diversity is None:
-            return None
-        if encoder is None:
-            what = f"mode {self.mode}" if self.mode != "bm25" else "diversity"
-            raise InputError(f"{what} needs an embedding model, got None: pass the one the collection was built with.")
-        return encoder.encode_queries(queries)
-
-    def run(self, queries: Sequence[str], vectors: Vectors | None, pool: int) -> list[list[Hit]]:
+    def run(self, queries: Sequence[str], vectors: Vectors | None, pool: int) -> list[list[Retrieved]]:
         candidates = self._candidates(queries, vectors, pool)
         if not self._by_document:
             return self._cut(candidates, vectors)
-        documents = [best_per_document(hits) for hits in candidates]
+        documents = [self._best_per_document(run) for run in candidates]
         found = self._cut(documents, vectors)
         # an arm was cut before k different documents came up: ask those queries again, deeper
-        short = [i for i, hits in enumerate(candidates) if len(documents[i]) < self.k and len(hits) >= pool]
+        short = [i for i, run in enumerate(candidates) if len(documents[i]) < self.k and len(run) >= pool]
         if short:
             rows = None if vectors is None else vectors[short]
-            for i, hits in zip(short, self.run([queries[i] for i in short], rows, pool * 4), strict=True):
-                found[i] = hits
+            for i, run in zip(short, self.run([queries[i] for i in short], rows, pool * 4), strict=True):
+                found[i] = run
         return found
 
-    def _candidates(self, queries: Sequence[str], vectors: Vectors | None, pool: int) -> list[list[Hit]]:
+    def _candidates(self, queries: Sequence[str], vectors: Vectors | None, pool: int) -> list[list[Retrieved]]:
         if self.mode == "bm25" or vectors is None:
-            return self.collection.search_bm25(queries, k=pool, where=self.where)
-        dense = self.collection.search_dense(vectors, k=pool, where=self.where)
+            return [listed(run, "bm25") for run in self.moment.bm25(queries, k=pool)]
+        dense = self.moment.dense(vectors, k=pool, exact=self.options.exact)
         if self.mode == "dense":
-            return dense
-        bm25 = self.collection.search_bm25(queries, k=pool, where=self.where)
-        fetch, keep = self.collection.vectors, 2 * pool if self._whole_lists else self.k
+            return [listed(run, "dense") for run in dense]
+        bm25 = self.moment.bm25(queries, k=pool)
+        keep = 2 * pool if self._whole_lists else self.k
         return [
-            fuse_arms(by_vector, by_word, query, fetch, k=keep, pool=pool, options=self.options)
+            fuse_arms(by_vector, by_word, query, self.moment, k=keep, pool=pool, options=self.options)
             for by_vector, by_word, query in zip(dense, bm25, vectors, strict=True)
         ]
 
-    def _cut(self, candidates: list[list[Hit]], vectors: Vectors | None) -> list[list[Hit]]:
+    def _best_per_document(self, run: Sequence[Retrieved]) -> list[Retrieved]:
+        """Keep the first row of each document; see `ragkit.rank.topk.best_per_document`."""
+        documents = self.moment.documents([item.row for item in run])
+        first: dict[int, Retrieved] = {}
+        for item in run:
+            first.setdefault(documents[item.row], item)
+        return list(first.values())
+
+    def _cut(self, candidates: list[list[Retrieved]], vectors: Vectors | None) -> list[list[Retrieved]]:
         if self.options.diversity is None or vectors is None:
-            return [[replace(hit, rank=rank) for rank, hit in enumerate(hits[: self.k], 1)] for hits in candidates]
-        fetch, spread = self.collection.vectors, self.options.diversity
+            return [run[: self.k] for run in candidates]
+        stored, spread = self.moment.vectors, self.options.diversity
         return [
-            spread_hits(hits, fetch, query, k=self.k, lambda_mult=spread)
-            for hits, query in zip(candidates, vectors, strict=True)
+            spread_rows(run, stored([item.row for item in run]), query, k=self.k, lambda_mult=spread)
+            for run, query in zip(candidates, vectors, strict=True)
         ]
 
 

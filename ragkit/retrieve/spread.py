@@ -1,55 +1,47 @@
-"""Hits that do not repeat each other: maximal marginal relevance over the candidates of a search."""
+"""Rows that do not repeat each other: maximal marginal relevance over the candidates of a search."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ragkit.rank.diversify import marginal_picks
-from ragkit.retrieve.hybrid import cosines, stored_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from ragkit.encoder import Vectors
-    from ragkit.types import Hit
+    from ragkit.store.hits import Retrieved
 
-__all__ = ["spread_hits"]
+__all__ = ["cosines", "spread_rows"]
 
 
-def spread_hits(
-    hits: Sequence[Hit],
-    vectors: Callable[[Sequence[str]], Vectors],
-    query: NDArray[np.float32],
-    *,
-    k: int,
-    lambda_mult: float,
-) -> list[Hit]:
-    """Pick k hits, each as relevant and as unlike the ones before as possible.
+def spread_rows(
+    found: Sequence[Retrieved], rows: Vectors, query: NDArray[np.float32], *, k: int, lambda_mult: float
+) -> list[Retrieved]:
+    """Pick k candidates, each as relevant and as unlike the ones before as possible.
 
     Scores are first moved to the scale of the likeness they are weighed against: the lowest becomes the lowest cosine
     of any candidate with the query, the highest the highest. Cosines stay what they are.
 
     Args:
-        hits: Candidates, best first.
-        vectors: Gives the stored vectors of chunk ids, shape `(n, dim)`.
+        found: Candidates, best first.
+        rows: Their stored vectors, shape `(n, dim)`.
         query: The query's vector, shape `(dim,)`.
-        k: Number of hits to return, at least 1; fewer when fewer exist.
+        k: Number to return, at least 1; fewer when fewer exist.
         lambda_mult: From 1 (relevance only) to 0 (unlikeness only).
 
     Returns:
-        Copies in the order picked; `score` is the marginal relevance, which never rises.
+        The candidates in the order picked; `score` is the marginal relevance, which never rises.
     """
-    present, rows = stored_rows(hits, vectors)
-    if not present:
+    if not found:
         return []
-    relevance = _on_scale(np.array([hit.score for hit in present]), cosines(rows, query))
+    relevance = _on_scale(np.array([item.score for item in found]), cosines(rows, query))
     picks = marginal_picks(relevance, rows, k=k, lambda_mult=lambda_mult)
-    return [replace(present[pick.place], score=pick.value, rank=rank) for rank, pick in enumerate(picks, start=1)]
+    return [found[pick.place]._replace(score=pick.value) for pick in picks]
 
 
 def _on_scale(scores: NDArray[np.float64], target: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,3 +50,11 @@ def _on_scale(scores: NDArray[np.float64], target: NDArray[np.float64]) -> NDArr
         return np.full_like(scores, target.max())
     moved: NDArray[np.float64] = target.min() + (scores - low) / (high - low) * (target.max() - target.min())
     return moved
+
+
+def cosines(rows: Vectors, query: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the cosine of each row `(n, dim)` with the query `(dim,)`, shape `(n,)`; 0 for a vector of zeros."""
+    wide, direction = rows.astype(np.float64), query.astype(np.float64)
+    lengths = np.linalg.norm(wide, axis=1) * np.linalg.norm(direction)
+    result: NDArray[np.float64] = np.divide(wide @ direction, lengths, out=np.zeros(len(wide)), where=lengths > 0)
+    return result

@@ -14,15 +14,17 @@ import os
 import shutil
 from collections import Counter
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ragkit.disk.files import atomic_write, sha256_of
-from ragkit.store.order import Scored, SortKeys, best
+from ragkit.disk.space import full_disk, says_full
+from ragkit.store.order import Scored, SortKeys, best_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -30,9 +32,10 @@ if TYPE_CHECKING:
     import tantivy
     from numpy.typing import NDArray
 
+    from ragkit.errors import StoreFullError
     from ragkit.text.analyse import Analyser
 
-__all__ = ["Bm25Index", "IndexUnusableError", "Stamp"]
+__all__ = ["Bm25Index", "Bm25View", "IndexUnusableError", "Stamp"]
 
 _FORMAT = 1
 _HEAP_BYTES = 128_000_000
@@ -63,16 +66,28 @@ class Stamp:
     """sha256 by name."""
 
 
+class Bm25View(NamedTuple):
+    """An index as it was when it was loaded: it never changes, whatever is written afterwards."""
+
+    stamp: Stamp
+    searcher: tantivy.Searcher
+
+
 @contextlib.contextmanager
-def _tantivy_errors() -> Iterator[None]:
+def _tantivy_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        raise IndexUnusableError(str(error)) from error
+        raise _unusable(folder, error) from error
     except BaseException as error:  # on garbled files Rust panics, and its panic is a BaseException
         if type(error).__name__ != "PanicException":
             raise
-        raise IndexUnusableError(str(error)) from error
+        raise _unusable(folder, error) from error
+
+
+def _unusable(folder: Path, error: BaseException) -> IndexUnusableError | StoreFullError:
+    """A full disk is nothing that building again could heal."""
+    return full_disk(folder, error) if says_full(error) else IndexUnusableError(str(error))
 
 
 class Bm25Index:
@@ -83,7 +98,8 @@ class Bm25Index:
         self._analyser = analyser
         self._index: tantivy.Index | None = None
         self._mirror: TemporaryDirectory[str] | None = None
-        self._view: tuple[Stamp, tantivy.Searcher] | None = None
+        self._view: Bm25View | None = None
+        self._whole = True
         self._loading = Lock()  # tantivy's index object raises when two threads reload it
 
     @property
@@ -107,6 +123,11 @@ class Bm25Index:
         return self._view[0].built if self._view else -1
 
     @property
+    def whole(self) -> bool:
+        """Whether something is loaded, and no write of this object failed since."""
+        return self._view is not None and self._whole
+
+    @property
     def folder(self) -> Path:
         """Where it lies."""
         return self._folder
@@ -119,11 +140,12 @@ class Bm25Index:
         Raises:
             IndexUnusableError: If there is no complete index of this analyser.
         """
-        with self._loading, _tantivy_errors():
+        with self._loading, _tantivy_errors(self._folder):
             stamp = self._read_stamp()
-            if self._view is None or self._view[0] != stamp:
+            if self._view is None or self._view[0] != stamp or not self._whole:
                 self._check_files(stamp)
                 self._open(stamp)
+                self._whole = True
 
     def _read_stamp(self) -> Stamp:
         try:
@@ -152,7 +174,7 @@ class Bm25Index:
         searcher = self._index.searcher()
         if searcher.num_docs != stamp.entries:
             raise IndexUnusableError(f"{searcher.num_docs} entries, its stamp says {stamp.entries}")
-        self._view = (stamp, searcher)
+        self._view = Bm25View(stamp, searcher)
 
     def _openable(self) -> Path:
         """Give a folder that tantivy can open: it wants to write a lock file, also to read.
@@ -178,7 +200,14 @@ class Bm25Index:
         with self._loading:
             self._drop_mirror()
 
-    def search(self, query: str, mask: NDArray[np.bool_], k: int, sort_keys: SortKeys) -> list[Scored]:
+    @property
+    def view(self) -> Bm25View | None:
+        """What is loaded, to search it whatever is loaded later; None before `load`."""
+        return self._view
+
+    def search(
+        self, query: str, mask: NDArray[np.bool_], k: int, sort_keys: SortKeys, *, at: Bm25View | None = None
+    ) -> list[Scored]:
         """Give the best rows for a query.
 
         Args:
@@ -186,6 +215,7 @@ class Bm25Index:
             mask: Over rows of the vector file, true for those that may be found; rows beyond it may not.
             k: At least 1.
             sort_keys: What breaks ties.
+            at: From `view`; None for what is loaded now.
 
         Returns:
             At most `k` rows with a term of the query, by falling BM25 score above 0.
@@ -193,14 +223,15 @@ class Bm25Index:
         Raises:
             IndexUnusableError: If nothing is loaded, or its files broke since.
         """
-        if self._view is None:
+        if (view := at or self._view) is None:
             raise IndexUnusableError("not loaded")
-        stamp, searcher = self._view
+        stamp, searcher = view
         terms = Counter(self._analyser(query))
         if not terms or not mask.any():
             return []
-        with _tantivy_errors():
-            return best(_candidates(searcher, _query(terms), mask, k, stamp.entries), k, sort_keys)
+        with _tantivy_errors(self._folder):
+            rows, scores = _candidates(searcher, _query(terms), mask, k, stamp.entries)
+        return best_of(rows, scores, k, sort_keys)
 
     def weights(self, terms: Iterable[str]) -> dict[str, float]:
         """Give the inverse document frequency of terms, ln(1 + (N - n + 0.5) / (n + 0.5)), over all entries.
@@ -211,7 +242,7 @@ class Bm25Index:
         if self._view is None:
             raise IndexUnusableError("not loaded")
         stamp, searcher = self._view
-        with _tantivy_errors():
+        with _tantivy_errors(self._folder):
             having = {term: searcher.doc_freq("text", term) for term in terms}
         return {term: math.log(1 + (stamp.entries - n + 0.5) / (n + 0.5)) for term, n in having.items()}
 
@@ -228,9 +259,10 @@ class Bm25Index:
         Raises:
             IndexUnusableError: If nothing is loaded or the files are not as stamped.
         """
-        with _tantivy_errors():
+        with _tantivy_errors(self._folder):
             self.load()
-            self._write(texts, rows, sequence, fresh=False)
+            with self._doubted():
+                self._write(texts, rows, sequence, fresh=False)
 
     def rebuild(self, texts: Iterable[tuple[int, str]], *, rows: int, sequence: int, wipe: bool = True) -> None:
         """Build the index again, durable on return; searches go on with what they hold open.
@@ -241,11 +273,21 @@ class Bm25Index:
             sequence: Of the catalog.
             wipe: Trust nothing that lies there; else the files are sound, and stand until the new ones are complete.
         """
-        with _tantivy_errors():
+        with _tantivy_errors(self._folder):
             if wipe:
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._folder.mkdir()
-            self._write(texts, rows, sequence, fresh=True)
+            with self._doubted():
+                self._write(texts, rows, sequence, fresh=True)
+
+    @contextlib.contextmanager
+    def _doubted(self) -> Iterator[None]:
+        # A write that fails may leave a commit of tantivy's that no stamp describes: then the files are checked again.
+        try:
+            yield
+        except BaseException:
+            self._whole = False
+            raise
 
     def _write(self, texts: Iterable[tuple[int, str]], rows: int, sequence: int, *, fresh: bool) -> None:
         import tantivy
@@ -284,6 +326,7 @@ class Bm25Index:
         return {name: kept.get(name) or sha256_of(self._folder / name) for name in names}
 
 
+@lru_cache(maxsize=1)
 def _schema() -> tantivy.Schema:
     import tantivy
 
@@ -305,19 +348,18 @@ def _query(terms: Counter[str]) -> tantivy.Query:
 
 def _candidates(
     searcher: tantivy.Searcher, query: tantivy.Query, mask: NDArray[np.bool_], k: int, entries: int
-) -> list[Scored]:
-    """Fetch until k rows pass and the next one scores lower, or nothing is left."""
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Fetch until k rows pass and the next one scores lower, or nothing is left; give rows and scores."""
     # A filter can pass anything: take all matches at once. Otherwise only dead rows and ties need more than k.
-    limit = k + _SPARE if mask.mean() > 0.8 else entries
+    limit = k + _SPARE if np.count_nonzero(mask) > 0.8 * len(mask) else entries
     while True:
         limit = max(1, min(limit, entries))
         found = searcher.search(query, limit=limit, count=False).hits
         rows = np.array(searcher.fast_field_values("row", [address for _, address in found]), dtype=np.int64)
         allowed = rows < len(mask)
         allowed[allowed] = mask[rows[allowed]]
-        passing = [Scored(int(rows[place]), float(found[place][0])) for place in np.flatnonzero(allowed)]
-        if len(found) < limit or limit == entries:
-            return passing
-        if len(passing) >= k and found[-1][0] < passing[k - 1].score:
-            return passing
+        scores = np.array([score for score, _ in found], dtype=np.float64)
+        passing = scores[allowed]
+        if len(found) < limit or limit == entries or (len(passing) >= k and scores[-1] < passing[k - 1]):
+            return rows[allowed], passing
         limit *= 4

@@ -29,10 +29,13 @@ __all__ = [
     "dead_rows",
     "document_sql",
     "documents_after",
+    "documents_of",
     "field_kinds",
     "find_document",
+    "fingerprints",
     "indexed_texts",
     "live_below",
+    "live_rows",
     "metadata_of",
     "passing_rows",
     "read_state",
@@ -41,6 +44,10 @@ __all__ = [
     "slices",
     "sort_keys",
 ]
+
+
+_KEYS_AT_ONCE = 200
+"""Of one statement: few different ones, so that SQLite's compiled ones are found again."""
 
 
 class State(NamedTuple):
@@ -78,6 +85,11 @@ def read_state(db: sqlite3.Connection) -> State:
 def dead_rows(db: sqlite3.Connection) -> NDArray[np.int64]:
     """Give the rows of deleted chunks, rising."""
     return _numbers(db.execute("SELECT row FROM dead_rows"))
+
+
+def live_rows(db: sqlite3.Connection) -> NDArray[np.int64]:
+    """Give the rows of chunks, rising."""
+    return _numbers(db.execute("SELECT row FROM chunks ORDER BY row"))
 
 
 def live_below(db: sqlite3.Connection, row: int) -> int:
@@ -124,10 +136,14 @@ def documents_after(db: sqlite3.Connection, doc_id: str, condition: Sql, limit: 
 
 def metadata_of(db: sqlite3.Connection, documents: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Give the metadata of documents by their keys."""
-    return {
-        key: json.loads(db.execute("SELECT metadata FROM documents WHERE id = ?", (key,)).fetchone()[0])
-        for key in set(documents)
-    }
+    found = _among(db, "SELECT id, metadata FROM documents WHERE id IN", list(set(documents)))
+    return {key: json.loads(metadata) for key, metadata in found}
+
+
+def fingerprints(db: sqlite3.Connection) -> dict[str, tuple[str, str]]:
+    """Give `(root, content_hash)` of every document by `doc_id`."""
+    found = db.execute("SELECT doc_id, root, content_hash FROM documents")
+    return {doc_id: (root, content_hash) for doc_id, root, content_hash in found}
 
 
 def roots(db: sqlite3.Connection) -> list[str]:
@@ -145,8 +161,21 @@ _CHUNK = (
 
 def chunk_rows(db: sqlite3.Connection, rows: Iterable[int]) -> list[ChunkRow]:
     """Give chunks by their rows, in the order given; unknown rows are left out."""
-    found = (db.execute(f"{_CHUNK} WHERE chunks.row = ?", (int(row),)).fetchone() for row in rows)
-    return [ChunkRow(*item) for item in found if item]
+    wanted = [int(row) for row in rows]
+    found = {row[0]: ChunkRow(*row) for row in _among(db, f"{_CHUNK} WHERE chunks.row IN", wanted)}
+    return [found[row] for row in wanted if row in found]
+
+
+def _among(db: sqlite3.Connection, sql: str, keys: Sequence[int]) -> Iterator[tuple[Any, ...]]:
+    """Give the rows of a query that ends in `IN` for these keys, in no order."""
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        part = keys[start : start + _KEYS_AT_ONCE]
+        yield from db.execute(f"{sql} ({', '.join('?' * len(part))})", part)
+
+
+def documents_of(db: sqlite3.Connection, rows: Iterable[int]) -> dict[int, int]:
+    """Give the key of each row's document."""
+    return dict(_among(db, "SELECT row, document FROM chunks WHERE row IN", [int(row) for row in rows]))
 
 
 def sort_keys(db: sqlite3.Connection, rows: Iterable[int]) -> dict[int, tuple[str, str]]:

@@ -6,8 +6,9 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from ragkit.store.digests import digest_of, remember
 from ragkit.store.fields import FieldValue, flatten, with_built_in
-from ragkit.store.records import NewDocument, page_at
+from ragkit.store.records import NewDocument, index_text, page_at
 from ragkit.store.schema import BLOCK_CHARS
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Changes:
         self._documents = self._dead = 0
         self._field_ids: dict[tuple[str, str, bool], int] = {}
         self._field_documents: Counter[int] = Counter()
+        self._embedded: list[tuple[bytes, int]] = []
 
     @property
     def row(self) -> int:
@@ -90,6 +92,8 @@ class Changes:
             for ordinal, chunk in enumerate(document.chunks)
         ]
         self._db.executemany("INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?)", chunks)
+        texts = (index_text(document.text[chunk.start : chunk.end], chunk.context) for chunk in document.chunks)
+        self._embedded += [(digest_of(text), row) for row, text in enumerate(texts, start=self._row)]
         self._row += len(chunks)
 
     def _insert_fields(self, key: int, values: Iterable[FieldValue]) -> None:
@@ -123,7 +127,8 @@ class Changes:
         return True
 
     def finish(self) -> None:
-        """Write the counters; the transaction may be committed after this."""
+        """Write the counters and which texts have a vector; the transaction may be committed after this."""
+        remember(self._db, self._embedded)
         fields = [(count, field) for field, count in self._field_documents.items() if count]
         self._db.executemany("UPDATE fields SET documents = documents + ? WHERE id = ?", fields)
         self._db.execute(

@@ -14,40 +14,34 @@ from ragkit.errors import (
     ConfigError,
     IndexMismatchError,
     InputError,
-    StoreDamagedError,
-    StoreError,
     StoreNotFoundError,
     shorten,
 )
+from ragkit.store import catalog
+from ragkit.store.batch import GROUP_DOCUMENTS, Batch
 from ragkit.store.folder import Folder
-from ragkit.store.manifest import (
-    MANIFEST,
-    Manifest,
-    check_encoder,
-    describe,
-    read_manifest,
-    with_chunker,
-    write_manifest,
-)
-from ragkit.store.reader import CollectionReader
-from ragkit.store.records import NewChunk, NewDocument, index_text
+from ragkit.store.ledger import Ledger
+from ragkit.store.manifest import Manifest, check_encoder, describe, with_chunker
+from ragkit.store.records import NewChunk, NewDocument
+from ragkit.store.turns import CollectionWriter
+from ragkit.store.vectors import as_precision
 from ragkit.store.where import parse
-from ragkit.store.writer import Prepared, Writer, prepared
+from ragkit.store.witness import check_commit, noted_commit
+from ragkit.store.writer import prepared
 from ragkit.text.analyse import Analyser
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
-    from ragkit.store.words import Words
+    from ragkit.encoder import Vectors
+    from ragkit.store.vectors import Precision
 
 __all__ = ["Collection"]
 
-_GROUP_DOCUMENTS = 1_024
-_GROUP_CHARS = 8_000_000
 
-
-class Collection(CollectionReader):
+class Collection(CollectionWriter):
     """Documents with their vectors and words, in one folder that survives a kill at any moment.
 
     Reads and searches may run in any number of threads and processes; each sees one committed state. One process
@@ -73,6 +67,8 @@ class Collection(CollectionReader):
         dim: int | None = None,
         chunker: Mapping[str, object] | None = None,
         analyser: Analyser | None = None,
+        precision: str | None = None,
+        repair: bool = False,
         wait_s: float = 10.0,
     ) -> Collection:
         """Open the collection in a folder, or make one.
@@ -85,40 +81,78 @@ class Collection(CollectionReader):
             dim: Dimension of the vectors; needed to make a collection without embeddings.
             chunker: How texts are cut, as JSON holds it; compared with what the collection says, if it says it.
             analyser: What makes terms of texts, for a new collection; compared with that of an existing one.
+            precision: `float16` or `float32`, in which vectors of a new collection are stored; None for `float16`,
+                which halves the file and changes a cosine by less than 0.001. Compared with that of an existing one.
+            repair: Open it for writing although vectors are missing, so that `ragkit.ingest.reindex` can make them.
             wait_s: How long a write waits for another process to stop writing.
 
         Raises:
             StoreNotFoundError: If there is no collection and none is to be made.
-            IndexMismatchError: If it was built with another model, dimension, analyser or chunker.
-            ConfigError: If a new collection is given neither embeddings nor `dim`.
+            IndexMismatchError: If it was built with another model, dimension, analyser, chunker or precision.
+            ConfigError: If a new collection is given neither embeddings nor `dim`, or `precision` is none of the two.
             StoreError: If the folder is on a network file system or holds other files; `StoreDamagedError` if a part
                 is missing that nothing can replace.
         """
-        path = Path(folder)
+        files = Folder(Path(folder))
         encoder = None if embeddings is None else as_encoder(embeddings)
-        found = Folder(path).manifest()
+        asked = None if precision is None else as_precision(precision)
+        found = files.manifest()
         if found is None:
             if not create or read_only:
-                raise StoreNotFoundError(f"there is no collection in {path}: index into it first, or check the name.")
+                raise StoreNotFoundError(
+                    f"there is no collection in {files.path}: index into it first, or check the name."
+                )
             new = describe(
-                encoder, dim=_new_dim(encoder, dim), analyser=analyser or Analyser(), chunker=dict(chunker or {})
+                encoder,
+                dim=_new_dim(encoder, dim),
+                analyser=analyser or Analyser(),
+                chunker=dict(chunker or {}),
+                precision=asked or "float16",
             )
-            found = Folder(path).create(new, wait_s=wait_s)
+            found = files.create(new, wait_s=wait_s)
             if found is new:
-                return cls(path, found, encoder, read_only=read_only, wait_s=wait_s)
-        _check_open(found, encoder, dim, analyser)
+                return cls._opened(files, encoder, read_only=read_only, wait_s=wait_s)
+        _check_open(found, encoder, dim, analyser, asked)
         if not read_only:
-            Folder(path).upgrade(wait_s=wait_s)
-        collection = cls(path, found, encoder, read_only=read_only, wait_s=wait_s)
+            files.upgrade(found, wait_s=wait_s)
+        collection = cls._opened(files, encoder, read_only=read_only, wait_s=wait_s)
         with ExitStack() as unless_fine:
             unless_fine.callback(collection.close)
+            if not repair:
+                collection._check_whole()
             if not read_only:
-                # A sync that finds nothing to do must not call a collection fine that cannot be searched.
-                collection._vectors.check(collection._state().rows)
+                collection._restore_if_free()
             if chunker is not None:
                 collection.record_chunker(chunker)
             unless_fine.pop_all()
         return collection
+
+    @classmethod
+    def _opened(cls, files: Folder, encoder: Encoder | None, *, read_only: bool, wait_s: float) -> Collection:
+        found = files.found()
+        if found is None:
+            raise StoreNotFoundError(f"the collection in {files.path} was removed while it was being opened.")
+        return cls(files, found, encoder, read_only=read_only, wait_s=wait_s)
+
+    def _check_whole(self) -> None:
+        """Check that no acknowledged change is missing, and, for writing, the vector file's length."""
+        with self._using() as generation:
+            noted = noted_commit(generation.parts.witness)
+            with generation.connections.reading() as db:
+                state = catalog.read_state(db)
+            check_commit(generation.parts.catalog, noted=noted, sequence=state.sequence)
+            if self._writer is not None:
+                # A sync that finds nothing to do must not call a collection fine that cannot be searched.
+                generation.vectors.file.check(state.rows)
+
+    def _restore_if_free(self) -> None:
+        """Write the manifest again if it was lost, unless another process is writing."""
+        with self._using() as generation:
+            lost = generation.lost
+        if lost and self._writer is not None:
+            with self._writer.if_free() as free:
+                if free:
+                    self._restore_manifest()
 
     def record_chunker(self, chunker: Mapping[str, object]) -> None:
         """Write into the manifest how texts are cut, if it does not say so yet.
@@ -131,8 +165,9 @@ class Collection(CollectionReader):
         with self.writing():  # another process may have named one since this one opened it
             changed = with_chunker(self.manifest, chunker)
             if changed != self.manifest:
-                write_manifest(self.folder, changed)
-                self.manifest = changed
+                self._files.record(changed)
+                with self._using():
+                    pass  # reads it again
 
     # Writing
 
@@ -159,14 +194,16 @@ class Collection(CollectionReader):
             InputError: At the first document that does not fit; those before it are kept.
             StoreLockedError: If another process writes.
         """
-        with self._writing() as writer:
-            batch = _Batch(writer, self._words)
+        with self._writing() as (writer, generation):
+            generation.check_model()
+            batch = Batch(writer, generation)
             try:
                 for document, vectors in pairs:
-                    batch.add(prepared(document, vectors, self.manifest.dim))
+                    batch.add(prepared(document, vectors, generation.manifest.dim))
             finally:
                 batch.commit()
-                self._words.follow()
+                generation.words.after_write()
+                generation.dense.follow()
 
     def add_texts(
         self,
@@ -175,10 +212,11 @@ class Collection(CollectionReader):
         doc_ids: Sequence[str] | None = None,
         metadatas: Sequence[Mapping[str, Any]] | None = None,
     ) -> list[str]:
-        """Embed texts as documents of one chunk each and put them.
+        """Embed texts as documents of one chunk each and put them; what the collection has embedded before it knows.
 
         Args:
-            texts: Not cut; what is longer than the model reads is found by its beginning.
+            texts: Not cut; what is longer than the model reads is found by its beginning. Some hundred are embedded and
+                committed together.
             doc_ids: One for each text; random ones when None.
             metadatas: One for each text.
 
@@ -200,16 +238,37 @@ class Collection(CollectionReader):
             raise InputError(
                 f"got {len(given)} texts, {len(ids)} doc_ids and {len(about)} metadatas: give one of each."
             )
-        chunks = [[NewChunk(0, len(text))] if text else [] for text in given]
-        vectors = iter(self.encoder.encode_documents([index_text(text, "") for text in given if text]))
-        self.put_many(
-            (
-                NewDocument(doc_id=doc_id, text=text, metadata=metadata, chunks=own),
-                np.array([next(vectors) for _ in own], dtype=np.float32).reshape(len(own), self.manifest.dim),
+        for start in range(0, len(given), GROUP_DOCUMENTS):
+            part = slice(start, start + GROUP_DOCUMENTS)
+            vectors = self._vectors_of(self.encoder, given[part])
+            self.put_many(
+                (NewDocument(doc_id=doc_id, text=text, metadata=metadata, chunks=_whole(text)), vectors[text])
+                for doc_id, text, metadata in zip(ids[part], given[part], about[part], strict=True)
             )
-            for doc_id, text, metadata, own in zip(ids, given, about, chunks, strict=True)
-        )
         return ids
+
+    def _vectors_of(self, encoder: Encoder, texts: Iterable[str]) -> dict[str, Vectors]:
+        """Give for each text the vectors of its chunks, `(1, dim)`, or `(0, dim)` where it is empty."""
+        wanted = list(dict.fromkeys(text for text in texts if text))
+        rows = self.known_vectors(wanted)
+        new = [text for text in wanted if text not in rows]
+        if new:
+            rows.update(zip(new, encoder.encode_documents(new), strict=True))
+        none = np.zeros((0, encoder.card.dim), dtype=np.float32)
+        return {"": none, **{text: row[np.newaxis] for text, row in rows.items()}}
+
+    def ledger(self, namespace: str) -> Ledger:
+        """Give what is kept here of keys that were indexed, and when; see `Ledger`.
+
+        Args:
+            namespace: Any text; ledgers of different names know nothing of each other.
+        """
+        return Ledger(namespace, reading=self._catalog, changing=self._changing_catalog)
+
+    @contextmanager
+    def _changing_catalog(self) -> Iterator[sqlite3.Connection]:
+        with self._writing() as (writer, generation), writer.changing(generation) as db:
+            yield db
 
     def delete(self, doc_ids: Iterable[str] = (), *, where: str | Mapping[str, Any] | None = None) -> int:
         """Take documents out: those named, and those that pass the filter, if one is given.
@@ -229,54 +288,21 @@ class Collection(CollectionReader):
         node = parse(where)
         if where is not None and node is None:
             raise InputError("the filter is empty, so all documents would go: name a condition, or their doc_ids.")
-        with self._writing() as writer:
-            gone = writer.delete(list(doc_ids), node)
+        with self._writing() as (writer, generation):
+            gone = writer.delete(generation, list(doc_ids), node)
             if gone:
-                self._words.follow()
+                generation.words.after_write()
+                generation.dense.follow()
         return gone
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        """Run a block as the one writer, so that what it reads first still stands when it writes.
-
-        The manifest is read again at the start. Writes inside the block are as ever: each is committed by itself. The
-        lock is kept after the block, until `release` or `close`.
-
-        Raises:
-            StoreError: If opened read-only; `StoreDamagedError` if the manifest is gone or cannot be read.
-            StoreLockedError: If another process writes for longer than the collection waits.
-        """
-        with self._writing():
-            found = read_manifest(self.folder)
-            if found is None:
-                raise StoreDamagedError(
-                    f"{self.folder / MANIFEST} is missing: restore it from a backup, or index into a new folder."
-                )
-            self.manifest = found
-            yield
-
-    @contextmanager
-    def _writing(self) -> Iterator[Writer]:
-        if self._writer is None:
-            raise StoreError(f"{self.folder} was opened read-only: open it without read_only to write.")
-        with self._writer.writing() as fresh:
-            if fresh:
-                # A catalog put back from a backup must not meet a word index that is ahead of it halfway.
-                self._words.follow()
-            yield self._writer
-
     # Closing
-
-    def release(self) -> None:
-        """Let another process write; the next write takes the lock again."""
-        if self._writer is not None:
-            self._writer.release()
 
     def close(self) -> None:
         """Give the lock and the files back; closing twice is fine, using it afterwards is an error."""
         self.release()
-        self._connections.close()
-        self._words.index.close()
+        with self._following:
+            self._closed = True
+            self._generation.retire()
 
     def __enter__(self) -> Collection:
         return self
@@ -290,25 +316,8 @@ class Collection(CollectionReader):
         return f"Collection({str(self.folder)!r}, dim={self.manifest.dim})"
 
 
-class _Batch:
-    """Documents on their way into one transaction: a commit costs a handful of syncs, whatever it holds."""
-
-    def __init__(self, writer: Writer, words: Words) -> None:
-        self._writer = writer
-        self._words = words
-        self._group: list[Prepared] = []
-        self._chars = 0
-
-    def add(self, item: Prepared) -> None:
-        self._group.append(item)
-        self._chars += len(item.document.text)
-        if len(self._group) >= _GROUP_DOCUMENTS or self._chars >= _GROUP_CHARS:
-            self.commit()
-
-    def commit(self) -> None:
-        group, self._group, self._chars = self._group, [], 0
-        if group:
-            self._writer.put(group, self._words.ahead)
+def _whole(text: str) -> list[NewChunk]:
+    return [NewChunk(0, len(text))] if text else []
 
 
 def _new_dim(encoder: Encoder | None, dim: int | None) -> int:
@@ -325,13 +334,23 @@ def _new_dim(encoder: Encoder | None, dim: int | None) -> int:
     return dim
 
 
-def _check_open(found: Manifest, encoder: Encoder | None, dim: int | None, analyser: Analyser | None) -> None:
+def _check_open(
+    found: Manifest,
+    encoder: Encoder | None,
+    dim: int | None,
+    analyser: Analyser | None,
+    precision: Precision | None,
+) -> None:
     if dim not in (None, found.dim):
         raise IndexMismatchError(f"the collection holds {found.dim}-dim vectors, asked for dim={dim}: leave dim out.")
     if analyser is not None and analyser != found.analyser:
         raise IndexMismatchError(
             f"the collection analyses words with {found.analyser.name}, asked for {analyser.name}: "
             "use the same, or index into a new folder."
+        )
+    if precision not in (None, found.precision):
+        raise IndexMismatchError(
+            f"the collection keeps its vectors as {found.precision}, asked for {precision}: leave precision out."
         )
     if encoder is not None:
         check_encoder(found, encoder)

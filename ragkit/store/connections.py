@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from ragkit.disk.sqlite import UnchangingConnection, connect, damage_named, transaction
+from ragkit.disk.sqlite import UnchangingConnection, connect, damage_found, damage_named, transaction
 from ragkit.errors import StoreError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class ReadConnections:
         """
         db = self._take()
         try:
-            with damage_named(self._path), transaction(db, write=False):
+            with damage_named(self._path), damage_found(db, self._path), transaction(db, write=False):
                 yield db
         finally:
             self._give(db)
@@ -47,7 +47,7 @@ class ReadConnections:
                 raise StoreError(f"the collection {self._path.parent} is closed: open it again.")
             if self._idle:
                 return self._idle.pop()
-        return connect(self._path, read_only=self._read_only)
+        return connect(self._path, read_only=self._read_only, create=False)
 
     def _give(self, db: sqlite3.Connection) -> None:
         with self._lock:

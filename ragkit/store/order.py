@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-__all__ = ["Scored", "SortKeys", "best"]
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Scored", "SortKeys", "best", "best_of"]
 
 SortKeys: TypeAlias = Callable[[Sequence[int]], Mapping[int, tuple[str, str]]]
 """Gives `(doc_id, chunk_id)` for each row asked for."""
@@ -30,5 +35,16 @@ def best(candidates: Sequence[Scored], k: int, sort_keys: SortKeys) -> list[Scor
     ordered = sorted(candidates, key=lambda item: -item.score)
     kept = [item for item in ordered if k and item.score >= ordered[min(k, len(ordered)) - 1].score]
     count = Counter(item.score for item in kept)
+    if len(count) == len(kept):
+        return kept
     names = sort_keys([item.row for item in kept if count[item.score] > 1])
     return sorted(kept, key=lambda item: (-item.score, names.get(item.row, ("", ""))))[:k]
+
+
+def best_of(rows: NDArray[np.int64], scores: NDArray[np.floating], k: int, sort_keys: SortKeys) -> list[Scored]:
+    """Give what `best` gives for rows `(n,)` with their scores `(n,)`."""
+    if len(rows) > k:
+        cut = np.partition(scores, len(scores) - k)[len(scores) - k]
+        near = np.flatnonzero(scores >= cut)
+        rows, scores = rows[near], scores[near]
+    return best([Scored(*pair) for pair in zip(rows.tolist(), scores.tolist(), strict=True)], k, sort_keys)

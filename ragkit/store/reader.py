@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from functools import partial
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +12,19 @@ from ragkit.errors import (
     DocumentNotFoundError,
     IndexMismatchError,
     InputError,
+    StoreError,
+    StoreNotFoundError,
     shorten,
 )
 from ragkit.store import catalog
-from ragkit.store.bm25 import Bm25Index
-from ragkit.store.connections import ReadConnections
-from ragkit.store.dense import DenseIndex
-from ragkit.store.folder import Folder
-from ragkit.store.hits import hits_of
-from ragkit.store.records import StoredChunk, StoredDocument, unit_rows
-from ragkit.store.snapshot import Snapshot
-from ragkit.store.vectors import VectorFile
+from ragkit.store.folder import bytes_in
+from ragkit.store.generation import Generation
+from ragkit.store.hits import listed
+from ragkit.store.lookup import kept_ids, look_up
+from ragkit.store.manifest import check_encoder, same_model
+from ragkit.store.moment import Moment
+from ragkit.store.records import StoredChunk, StoredDocument
 from ragkit.store.where import parse
-from ragkit.store.words import View, Words
 from ragkit.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -34,7 +33,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ragkit.encoder import Encoder, Vectors
-    from ragkit.store.conditions import Node
+    from ragkit.store.folder import Folder, Found
+    from ragkit.store.lookup import Named
     from ragkit.store.manifest import Manifest
     from ragkit.text.analyse import Analyser
     from ragkit.types import Hit
@@ -52,34 +52,89 @@ class CollectionReader:
     """Makes vectors of texts; None when the collection was opened without embeddings."""
     folder: Path
     """Where it lies."""
-    manifest: Manifest
-    """What the collection was built with."""
 
     def __init__(
-        self, folder: Path, manifest: Manifest, encoder: Encoder | None, *, read_only: bool, wait_s: float
+        self, folder: Folder, found: Found, encoder: Encoder | None, *, read_only: bool, wait_s: float
     ) -> None:
         """Read what stands in a folder; `Collection.open` does this.
 
         Args:
             folder: Of a complete collection.
-            manifest: Of that folder.
+            found: What it says of itself.
             encoder: Fits the manifest.
             read_only: Write nothing, so that a damaged word index is not built again.
             wait_s: How long a write waits for another process.
         """
-        self.folder = folder
-        self.manifest = manifest
+        self.folder = folder.path
         self.encoder = encoder
-        files = Folder(folder)
-        self._vectors = VectorFile(files.vectors, manifest.dim)
-        self._connections = ReadConnections(files.catalog, read_only=read_only)
-        self._writer = None if read_only else Writer(files, self._vectors, wait_s=wait_s)
-        self._words = Words(Bm25Index(files.bm25, manifest.analyser), self._connections, self._writer)
-        self._snapshot: Snapshot | None = None
-        self._dense: DenseIndex | None = None
-        self._dense_lock = Lock()
+        self._files = folder
+        self._read_only = read_only
+        self._wait_s = wait_s
+        self._opened_as = found.manifest
+        self._closed = False
+        self._following = Lock()
+        self._writer = None if read_only else Writer(folder.lock, wait_s=wait_s)
+        self._generation = self._generation_of(found)
+
+    # Which generation
+
+    @contextmanager
+    def _using(self) -> Iterator[Generation]:
+        """Run a block on the generation that counts when it begins; its files stay until it ends."""
+        while True:
+            generation = self._generation
+            with generation.used() as usable:
+                if usable and generation.mark == self._files.mark():
+                    yield generation
+                    return
+            self._follow(generation)
+
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[Generation, sqlite3.Connection]]:
+        """Run a block on one committed state of the generation that counts when it begins."""
+        with self._using() as generation, generation.connections.reading() as db:
+            yield generation, db
+
+    def _follow(self, seen: Generation) -> None:
+        """Turn to what the manifest names now."""
+        with self._following:
+            if self._closed:
+                raise StoreError(f"the collection {self.folder} is closed: open it again.")
+            if self._generation is not seen:
+                return  # another thread was faster
+            found = self._files.found()
+            if found is None:
+                raise StoreNotFoundError(
+                    f"the collection in {self.folder} is gone: it was removed since it was opened."
+                )
+            if seen.is_still(self._files, found):
+                seen.renew(found)
+                return
+            with suppress(FileNotFoundError):  # replaced again meanwhile: the next look finds the newest
+                self._generation = self._generation_of(found)
+                seen.retire()
+
+    def _generation_of(self, found: Found) -> Generation:
+        foreign = not self._fits(found.manifest)
+        return Generation(self._files, found, self._writer, read_only=self._read_only, foreign=foreign)
+
+    def _fits(self, manifest: Manifest) -> bool:
+        if same_model(manifest, self._opened_as):
+            return True
+        if self.encoder is None:
+            return False
+        try:
+            check_encoder(manifest, self.encoder)
+        except IndexMismatchError:
+            return False
+        return True
 
     # What it is
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the collection was built with, as of the last operation."""
+        return self._generation.manifest
 
     @property
     def analyser(self) -> Analyser:
@@ -103,43 +158,59 @@ class CollectionReader:
         return True  # an empty collection is a collection
 
     def __contains__(self, doc_id: object) -> bool:
-        with self._connections.reading() as db:
+        with self._reading() as (_, db):
             return isinstance(doc_id, str) and catalog.find_document(db, doc_id) is not None
 
     def _state(self) -> catalog.State:
-        with self._connections.reading() as db:
+        with self._reading() as (_, db):
             return catalog.read_state(db)
 
     def fields(self) -> dict[str, str]:
         """Give every field of the metadata with what it holds, such as `{"year": "number", "tags": "list of text"}`."""
-        with self._connections.reading() as db:
+        with self._reading() as (_, db):
             return catalog.field_kinds(db)
 
     def roots(self) -> list[str]:
         """Give the roots that documents belong to, sorted."""
-        with self._connections.reading() as db:
+        with self._reading() as (_, db):
             return catalog.roots(db)
 
+    def fingerprints(self) -> dict[str, tuple[str, str]]:
+        """Give `(root, content_hash)` of every document by `doc_id`, all of one moment; for syncs, and quick."""
+        with self._reading() as (_, db):
+            return catalog.fingerprints(db)
+
     def info(self) -> dict[str, object]:
-        """Give what `ragkit info` prints: counts, how it was built, fields, bytes on disk."""
-        state, manifest = self._state(), self.manifest
-        return {
-            "folder": str(self.folder),
-            "format": manifest.format,
-            "documents": state.documents,
-            "chunks": state.chunks,
-            "sequence": state.sequence,
-            "dead_rows": state.rows - state.chunks,
-            "model": manifest.card.model if manifest.card else None,
-            "revision": manifest.card.revision if manifest.card else None,
-            "dim": manifest.dim,
-            "pooling": manifest.card.pooling if manifest.card else None,
-            "analyser": manifest.analyser.name,
-            "chunker": dict(manifest.chunker),
-            "fields": self.fields(),
-            "roots": self.roots(),
-            "bytes": _bytes_in(self.folder),
-        }
+        """Give what `ragkit info` prints: counts, how it was built, what answers by vectors, fields, bytes on disk."""
+        with self._reading() as (generation, db):
+            state, manifest, parts = catalog.read_state(db), generation.manifest, generation.parts
+            log = parts.catalog.with_name(f"{parts.catalog.name}-wal")
+            return {
+                "folder": str(self.folder),
+                "format": manifest.format,
+                "generation": manifest.generation,
+                "documents": state.documents,
+                "chunks": state.chunks,
+                "sequence": state.sequence,
+                "dead_rows": state.rows - state.chunks,
+                "model": manifest.card.model if manifest.card else None,
+                "revision": manifest.card.revision if manifest.card else None,
+                "dim": manifest.dim,
+                "precision": manifest.precision,
+                "pooling": manifest.card.pooling if manifest.card else None,
+                "analyser": manifest.analyser.name,
+                "chunker": dict(manifest.chunker),
+                "index": generation.dense.info(db),
+                "fields": catalog.field_kinds(db),
+                "roots": catalog.roots(db),
+                "bytes": bytes_in(self.folder),
+                "bytes_by_part": {
+                    "catalog": bytes_in(parts.catalog) + bytes_in(log),
+                    "vectors": bytes_in(parts.vectors),
+                    "bm25": bytes_in(parts.bm25),
+                    "dense": bytes_in(parts.dense),
+                },
+            }
 
     # Reading
 
@@ -149,7 +220,7 @@ class CollectionReader:
         Raises:
             DocumentNotFoundError: If there is none of this id.
         """
-        with self._connections.reading() as db:
+        with self._reading() as (_, db):
             return self._find(db, doc_id)[1]
 
     def text(self, doc_id: str, start: int = 0, end: int | None = None) -> str:
@@ -159,7 +230,7 @@ class CollectionReader:
             DocumentNotFoundError: If there is none of this id.
             InputError: If `start` is below 0 or above `end`.
         """
-        with self._connections.reading() as db:
+        with self._reading() as (_, db):
             key, document = self._find(db, doc_id)
             last = document.chars if end is None else min(end, document.chars)
             if start < 0 or (end is not None and end < start):
@@ -172,7 +243,7 @@ class CollectionReader:
         Raises:
             DocumentNotFoundError: If there is none of this id.
         """
-        with self._connections.reading() as db:
+        with self._reading() as (_, db):
             key, _ = self._find(db, doc_id)
             return catalog.chunks_of(db, key, doc_id)
 
@@ -190,7 +261,7 @@ class CollectionReader:
         node = parse(where)
 
         def page(after: str) -> list[StoredDocument]:
-            with self._connections.reading() as db:
+            with self._reading() as (_, db):
                 return catalog.documents_after(db, after, catalog.document_sql(db, node), _PAGE)
 
         def pages(found: list[StoredDocument]) -> Iterator[StoredDocument]:
@@ -206,10 +277,53 @@ class CollectionReader:
         Raises:
             DocumentNotFoundError: If a chunk is not there.
         """
-        with self._connections.reading() as db:
+        with self._reading() as (generation, db):
             rows = [self._row(db, chunk_id) for chunk_id in chunk_ids]
-            every = self._vectors.read(catalog.read_state(db).rows)
-            return every[np.array(rows, dtype=np.int64)]
+            every = generation.vectors.read(db, catalog.read_state(db).rows)
+            return every[np.array(rows, dtype=np.int64)].astype(np.float32)
+
+    def known_vectors(self, texts: Iterable[str]) -> dict[str, Vectors]:
+        """Give the vectors that the collection holds for exactly these texts, those of deleted chunks too.
+
+        What is known here need not be embedded again, wherever in the collection it stood. Chunks written before
+        the collection kept digests are not known until they are written again.
+
+        Args:
+            texts: As `records.index_text` gives them: the chunk's context and its text.
+
+        Returns:
+            `(dim,)` float32 of unit length for each text that is known; the others are left out.
+        """
+        with self._reading() as (generation, db):
+            generation.check_model()
+            return generation.known_vectors(db, texts)
+
+    def look_up(self, ids: Iterable[str]) -> dict[str, Named]:
+        """Give what each id names in one moment: a document, else a chunk; what is not there is left out."""
+        with self._reading() as (_, db):
+            return look_up(db, ids)
+
+    def kept_ids(self, prefix: str = "") -> Iterator[str]:
+        """Iterate by rising `doc_id` over documents that have no chunks and belong to no root.
+
+        Args:
+            prefix: Only ids that begin with it.
+        """
+        found = self._kept_page(prefix, first=True)
+        while found:
+            yield from (kept for kept in found if kept.startswith(prefix))
+            if not found[-1].startswith(prefix):
+                return  # they come in order: those that begin with it stand together
+            found = self._kept_page(found[-1], first=False)
+
+    def _kept_page(self, doc_id: str, *, first: bool) -> list[str]:
+        with self._reading() as (_, db):
+            return kept_ids(db, doc_id, including=first, limit=_PAGE)
+
+    @contextmanager
+    def _catalog(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as (_, db):
+            yield db
 
     def _row(self, db: sqlite3.Connection, chunk_id: str) -> int:
         if (row := catalog.row_of_chunk(db, chunk_id)) is None:
@@ -218,7 +332,7 @@ class CollectionReader:
 
     def contexts(self, chunk_ids: Iterable[str]) -> dict[str, str]:
         """Give title or headings of those chunks that have any, by `chunk_id`; unknown chunks are left out."""
-        with self._connections.reading() as db:
+        with self._reading() as (_, db):
             found = ((chunk_id, catalog.row_of_chunk(db, chunk_id)) for chunk_id in chunk_ids)
             contexts = ((chunk_id, catalog.context_of(db, row)) for chunk_id, row in found if row is not None)
             return {chunk_id: context for chunk_id, context in contexts if context}
@@ -229,18 +343,46 @@ class CollectionReader:
         Args:
             terms: As `analyser` gives them.
         """
-        with self._connections.reading() as db:
-            return self._words.weights(terms, catalog.read_state(db))
+        with self._reading() as (generation, db):
+            return generation.words.weights(terms, catalog.read_state(db))
 
     # Searching
 
-    def search_dense(self, queries: Any, *, k: int, where: str | Mapping[str, Any] | None = None) -> list[list[Hit]]:
-        """Find the nearest chunks by cosine, exactly.
+    @contextmanager
+    def moment(self, *, where: str | Mapping[str, Any] | None = None, words: bool = True) -> Iterator[Moment]:
+        """Run a block on one committed moment, which both arms search as rows; see `ragkit.store.moment.Moment`.
+
+        Args:
+            where: Chunks that may be found; see `where.py`.
+            words: Whether the block searches by words.
+
+        Raises:
+            WhereError: If the filter does not fit.
+            StoreError: If the word index is unusable and another process keeps it from being built again.
+        """
+        node = parse(where)
+        for tries_left in reversed(range(_TRIES)):
+            with self._reading() as (generation, db):
+                view = generation.view(db, node)
+                searched = words and bool(view.mask.any())
+                index = generation.words.at(view.state) if searched else None
+                if searched and index is None and tries_left:
+                    continue  # a writer dropped dead entries meanwhile, which this moment still had: take a newer one
+                yield Moment(generation, db, view, index or generation.words.index.view)
+                return
+
+    def search_dense(
+        self, queries: Any, *, k: int, where: str | Mapping[str, Any] | None = None, exact: bool = False
+    ) -> list[list[Hit]]:
+        """Find the nearest chunks by cosine.
+
+        Exactly, unless the collection is so large that it has an approximate index (`info` tells, with its recall).
 
         Args:
             queries: `(q, dim)` floats, answered together; scaled to unit length. A zero vector scores 0 with all.
             k: Hits per query, at least 1.
-            where: Chunks that may be found; see `where.py`.
+            where: Chunks that may be found; see `where.py`. A filtered search is always exact.
+            exact: Use no approximate index.
 
         Returns:
             For each query `min(k, passing chunks)` hits by falling cosine, ties by (doc_id, chunk_id).
@@ -248,16 +390,10 @@ class CollectionReader:
         Raises:
             InputError: If `k` or the queries do not fit; `WhereError` for the filter.
             IndexMismatchError: If the dimension differs.
+            StoreDamagedError: If the vector file is damaged.
         """
-        rows, node = self._checked_queries(queries), parse(where)
-        _check_k(k)
-        with self._connections.reading() as db:
-            view = self._view(db, node)
-            if not view.mask.any():
-                return [[] for _ in rows]
-            index = self._dense_index(view.state.rows)
-            runs = index.search(rows, view.mask, k, partial(catalog.sort_keys, db))
-            return hits_of(db, runs, "dense")
+        with self.moment(where=where, words=False) as moment:
+            return moment.hits([listed(run, "dense") for run in moment.dense(queries, k=k, exact=exact)])
 
     def search_bm25(
         self, queries: Sequence[str], *, k: int, where: str | Mapping[str, Any] | None = None
@@ -277,54 +413,5 @@ class CollectionReader:
             InputError: If `k` or the queries do not fit; `WhereError` for the filter.
             StoreError: If the index is unusable and another process keeps it from being built again.
         """
-        if isinstance(queries, str):
-            raise InputError("queries must be a list of texts, got one text: pass [query].")
-        node = parse(where)
-        _check_k(k)
-        for _ in range(_TRIES):
-            with self._connections.reading() as db:
-                view = self._view(db, node)
-                if not view.mask.any():
-                    return [[] for _ in queries]
-                runs = self._words.search(queries, view, k, partial(catalog.sort_keys, db))
-                found = hits_of(db, runs, "bm25")
-            if self._words.fits(view.state):
-                break  # else a writer dropped dead entries meanwhile, which this moment still had: look again
-        return found
-
-    def _view(self, db: sqlite3.Connection, node: Node | None) -> View:
-        self._snapshot = snapshot = Snapshot.read(db, self._snapshot)
-        return View(snapshot.state, snapshot.mask(db, node))
-
-    def _checked_queries(self, queries: Any) -> Vectors:
-        array = np.asarray(queries)
-        if array.ndim != 2 or array.dtype.kind != "f":
-            raise InputError(f"queries must be floats of shape (q, dim), got {array.dtype} of shape {array.shape}.")
-        if array.shape[1] != self.manifest.dim:
-            raise IndexMismatchError(
-                f"Index holds {self.manifest.dim}-dim vectors, query has {array.shape[1]}: "
-                "was it built with another embedding model?"
-            )
-        if not np.isfinite(array).all():
-            raise InputError("queries hold NaN or infinity; expected finite numbers.")
-        return unit_rows(array)
-
-    def _dense_index(self, rows: int) -> DenseIndex:
-        with self._dense_lock:
-            if self._dense is None or self._dense.size < rows:
-                vectors = self._vectors.read(rows)
-                self._dense = self._dense.grown(vectors) if self._dense else DenseIndex(vectors)
-            return self._dense
-
-
-def _check_k(k: int) -> None:
-    if k < 1:
-        raise InputError(f"k must be at least 1, got {k}.")
-
-
-def _bytes_in(folder: Path) -> int:
-    total = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # a writer may be replacing files
-            total += path.stat().st_size if path.is_file() else 0
-    return total
+        with self.moment(where=where) as moment:
+            return moment.hits([listed(run, "bm25") for run in moment.bm25(queries, k=k)])

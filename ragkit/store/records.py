@@ -31,6 +31,9 @@ __all__ = [
 _UNIT = 1e-5
 """How far from 1 a norm may be and count as unit length; float32 models end within 1e-6."""
 
+_UNIT_OF_HALVES = 2.0**-11
+"""The same for rows of 16-bit values: what a collection gives back must be what it holds when it is put again."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewChunk:
@@ -199,5 +202,8 @@ def unit_rows(array: np.ndarray[Any, np.dtype[Any]]) -> Vectors:
     """Scale rows to unit length, `(n, dim)` float32; rows of zeros or of unit length stay as they are."""
     wide = array.astype(np.float64)
     norms = np.linalg.norm(wide, axis=1, keepdims=True)
-    factors = np.where((norms > 0) & (np.abs(norms - 1) > _UNIT), norms, 1.0)
+    with np.errstate(over="ignore"):  # what is too large for 16 bits becomes infinite, and so differs
+        halves = (wide == wide.astype(np.float16)).all(axis=1, keepdims=True)
+    off = np.abs(norms - 1) > np.where(halves, _UNIT_OF_HALVES, _UNIT)
+    factors = np.where((norms > 0) & off, norms, 1.0)
     return np.ascontiguousarray(wide / factors, dtype=np.float32)

@@ -26,10 +26,9 @@ _KEPT_MASKS = 16
 class Snapshot:
     """One committed moment; never changes, so threads share it. Masks of filters are remembered."""
 
-    def __init__(self, state: State, dead: NDArray[np.int64]) -> None:
+    def __init__(self, state: State, live: NDArray[np.bool_]) -> None:
         self.state = state
-        self._live = np.ones(state.rows, dtype=np.bool_)
-        self._live[dead] = False
+        self._live = live
         self._masks: OrderedDict[str, NDArray[np.bool_]] = OrderedDict()
         self._lock = Lock()
 
@@ -39,7 +38,7 @@ class Snapshot:
         state = catalog.read_state(db)
         if previous is not None and previous.state.sequence == state.sequence:
             return previous
-        return cls(state, catalog.dead_rows(db))
+        return cls(state, _live(db, state, previous))
 
     def mask(self, db: sqlite3.Connection, node: Node | None) -> NDArray[np.bool_]:
         """Give `(rows,)` bools: the live rows that pass.
@@ -62,3 +61,18 @@ class Snapshot:
             if len(self._masks) > _KEPT_MASKS:
                 self._masks.popitem(last=False)
         return mask
+
+
+def _live(db: sqlite3.Connection, state: State, previous: Snapshot | None) -> NDArray[np.bool_]:
+    """Give `(rows,)` bools; what is dead is read only where more died since, for its cost is linear in it."""
+    live = np.ones(state.rows, dtype=np.bool_)
+    known = previous.state if previous is not None else None
+    if previous is None or known is None or known.sequence > state.sequence or _dead(known) != _dead(state):
+        live[catalog.dead_rows(db)] = False
+    else:
+        live[: known.rows] = previous.mask(db, None)
+    return live
+
+
+def _dead(state: State) -> int:
+    return state.rows - state.chunks

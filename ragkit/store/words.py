@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from ragkit.errors import StoreError
+from ragkit.errors import StoreError, StoreFullError
 from ragkit.store import catalog
 from ragkit.store.bm25 import Bm25Index, IndexUnusableError
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from ragkit.store.bm25 import Bm25View
     from ragkit.store.catalog import State
     from ragkit.store.connections import ReadConnections
     from ragkit.store.order import Scored, SortKeys
@@ -37,6 +39,8 @@ class View(NamedTuple):
 
     state: State
     mask: NDArray[np.bool_]
+    filtered: bool = False
+    """Whether there is a filter: else the mask only leaves out the dead."""
 
 
 class Words:
@@ -52,7 +56,8 @@ class Words:
         self.index = index
         self._connections = connections
         self._writer = writer
-        self._checked = self._given_up = -1
+        self._checked = -1
+        self._given_up: int | None = None
 
     def ahead(self, texts: Iterable[tuple[int, str]], *, at: int, rows: int, sequence: int) -> None:
         """Index what the next commit of the catalog will make visible; the caller is the writer.
@@ -66,6 +71,9 @@ class Words:
             rows: Number of rows after the commit.
             sequence: Of that commit.
         """
+        if self.index.rows < 0:
+            with suppress(IndexUnusableError):
+                self.index.load()
         if self.index.rows != at:
             return  # unusable just now: `follow` builds it after the commit
         try:
@@ -73,11 +81,23 @@ class Words:
         except IndexUnusableError as error:
             _LOG.warning("BM25 index failed in a write, and is built again after it: %s", error)
 
-    def follow(self, *, wipe: bool = False) -> None:
+    def after_write(self) -> None:
+        """Bring the index to the commit that the caller, who is the writer and stays it, has just made.
+
+        The commit stands whatever happens here, so a disk that is full by now is not the caller's error: the next
+        write or search brings the index up.
+        """
+        try:
+            self.follow(seen=True)
+        except StoreFullError as error:
+            _LOG.warning("BM25 index is brought up later: %s", error)
+
+    def follow(self, *, wipe: bool = False, seen: bool = False) -> None:
         """Bring the index to the newest commit, if it is not there, and drop its dead; the caller is the writer.
 
         Args:
             wipe: Build it from nothing whatever it is.
+            seen: The caller was the writer since it last followed, so no other process changed the index.
 
         Raises:
             StoreError: If it cannot be written; the catalog is not touched.
@@ -85,7 +105,7 @@ class Words:
         with self._connections.reading() as db:
             state = catalog.read_state(db)
             try:
-                usable = not wipe and self._usable(db, state)
+                usable = not wipe and self._usable(db, state, seen=seen)
                 if usable and self.index.rows == state.rows:
                     return
                 if usable:
@@ -101,25 +121,47 @@ class Words:
             except IndexUnusableError as error:
                 raise StoreError(f"the BM25 index in {self.index.folder} cannot be written: {error}.") from error
 
-    def _usable(self, db: sqlite3.Connection, state: State) -> bool:
-        self.index.load()
+    def _usable(self, db: sqlite3.Connection, state: State, *, seen: bool) -> bool:
+        if not (seen and self.index.whole):
+            self.index.load()
         if self.index.rows > state.rows or self.index.sequence > state.sequence:
             return False  # a writer died before its commit, or the catalog was put back to an older one
-        dead = self.index.entries - catalog.live_below(db, self.index.rows)
-        return dead <= _MOST_DEAD * self.index.entries
+        # The count of dead rows is linear in them: a delete must not wait for it.
+        live = state.chunks if self.index.rows == state.rows else catalog.live_below(db, self.index.rows)
+        return self.index.entries - live <= _MOST_DEAD * self.index.entries
 
-    def search(self, queries: Sequence[str], view: View, k: int, sort_keys: SortKeys) -> list[list[Scored]]:
-        """Give the best rows for each query; see `Bm25Index.search`, and ask `fits` afterwards.
+    def at(self, state: State) -> Bm25View | None:
+        """Give the index as it stands, once it covers `state`; None if it was built again since, without what died.
 
         Raises:
             StoreError: If the index is unusable and cannot be built again now.
         """
-        self._prepare(view.state)
-        return self._healed(lambda: [self.index.search(query, view.mask, k, sort_keys) for query in queries])
+        self._prepare(state)
+        view = self.index.view
+        return view if view is not None and view.stamp.built <= state.sequence else None
 
-    def fits(self, state: State) -> bool:
-        """Tell whether all that was alive at `state` is in the index; false if it was built again since."""
-        return self.index.built <= state.sequence
+    def search(
+        self, queries: Sequence[str], view: View, k: int, sort_keys: SortKeys, *, at: Bm25View | None = None
+    ) -> list[list[Scored]]:
+        """Give the best rows for each query; see `Bm25Index.search`.
+
+        Args:
+            queries: Any texts.
+            view: What may be found.
+            k: At least 1.
+            sort_keys: What breaks ties.
+            at: From `at`; None for the index as it stands.
+
+        Raises:
+            StoreError: If the index is unusable and cannot be built again now.
+        """
+        if at is None:
+            self._prepare(view.state)
+
+        def ask(at: Bm25View | None) -> list[list[Scored]]:
+            return [self.index.search(query, view.mask, k, sort_keys, at=at) for query in queries]
+
+        return self._healed(lambda: ask(at), lambda: ask(None))
 
     def weights(self, terms: Iterable[str], state: State) -> dict[str, float]:
         """Give the inverse document frequency of terms; see `Bm25Index.weights`.
@@ -129,9 +171,9 @@ class Words:
         """
         self._prepare(state)
         asked = list(terms)
-        return self._healed(lambda: self.index.weights(asked))
+        return self._healed(lambda: self.index.weights(asked), lambda: self.index.weights(asked))
 
-    def _healed(self, ask: Callable[[], _Answer]) -> _Answer:
+    def _healed(self, ask: Callable[[], _Answer], ask_again: Callable[[], _Answer]) -> _Answer:
         """Ask the index; if it breaks, build it again and ask once more."""
         try:
             return ask()
@@ -140,13 +182,13 @@ class Words:
             if not self._heal(wipe=True):
                 raise self._unusable() from error
         try:
-            return ask()
+            return ask_again()
         except IndexUnusableError as error:
             raise self._unusable() from error
 
     def _prepare(self, state: State) -> None:
         """Have an index that covers `state`: read it again, catch it up, or wait for who is changing it."""
-        patience_s = 0.0 if self._given_up == self.index.rows >= 0 else _PATIENCE_S
+        patience_s = 0.0 if self._given_up == self.index.rows else _PATIENCE_S
         deadline = time.monotonic() + patience_s
         while not (self._covers(state) or self._heal()):
             if time.monotonic() > deadline:
@@ -155,10 +197,10 @@ class Words:
             time.sleep(_POLL_S)
 
     def _give_up(self, state: State) -> None:
+        known, self._given_up = self._given_up, self.index.rows
         if self.index.rows < 0:
             raise self._unusable()
-        if self._given_up != self.index.rows:
-            self._given_up = self.index.rows
+        if known != self.index.rows:
             _LOG.warning(
                 "BM25 index covers %d of %d rows: the newest are not found by words until their writer is done",
                 self.index.rows,
@@ -173,7 +215,8 @@ class Words:
             except IndexUnusableError as error:
                 _LOG.info("BM25 index is not usable as it stands: %s", error)
                 return False
-            self._checked = state.sequence
+            if self.index.rows >= state.rows:  # else whoever is changing it may be done at the next look
+                self._checked = state.sequence
         return self.index.rows >= state.rows
 
     def _heal(self, *, wipe: bool = False) -> bool:

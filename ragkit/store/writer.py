@@ -9,25 +9,26 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ragkit.disk.lock import WriterLock
-from ragkit.disk.sqlite import connect, damage_named, transaction
+from ragkit.disk.sqlite import connect, damage_found, damage_named, transaction
 from ragkit.store.catalog import document_sql, read_state
 from ragkit.store.changes import Changes
 from ragkit.store.fields import json_ready
 from ragkit.store.records import NewDocument, check_document, check_vectors, index_text
+from ragkit.store.witness import note_commit
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from ragkit.encoder import Vectors
     from ragkit.store.conditions import Node
-    from ragkit.store.folder import Folder
-    from ragkit.store.vectors import VectorFile
+    from ragkit.store.generation import Generation
 
 __all__ = ["Prepared", "Writer", "prepared"]
 
@@ -52,14 +53,6 @@ def prepared(document: NewDocument, vectors: Any, dim: int) -> Prepared:
     return Prepared(document, metadata, rows)
 
 
-class Indexing(Protocol):
-    """See `Words.ahead`."""
-
-    def __call__(self, texts: Iterable[tuple[int, str]], *, at: int, rows: int, sequence: int) -> None:
-        """Index texts by row."""
-        ...
-
-
 def _texts(group: Iterable[Prepared]) -> Iterator[str]:
     for document, _, _ in group:
         for chunk in document.chunks:
@@ -69,13 +62,18 @@ def _texts(group: Iterable[Prepared]) -> Iterator[str]:
 class Writer:
     """Changes of one collection from this process; threads take turns."""
 
-    def __init__(self, folder: Folder, vectors: VectorFile, *, wait_s: float) -> None:
-        self._folder = folder
-        self._vectors = vectors
+    def __init__(self, lock: Path, *, wait_s: float) -> None:
+        """Write nothing yet.
+
+        Args:
+            lock: File of the writer's lock.
+            wait_s: How long to wait for another process.
+        """
         self._wait_s = wait_s
         self._turn = RLock()
-        self._lock = WriterLock(folder.lock)
+        self._lock = WriterLock(lock)
         self._db: sqlite3.Connection | None = None
+        self._catalog: Path | None = None
 
     @contextmanager
     def writing(self) -> Iterator[bool]:
@@ -103,31 +101,31 @@ class Writer:
                 self._lock.release()
             self._turn.release()
 
-    def put(self, group: Sequence[Prepared], index: Indexing) -> None:
+    def put(self, generation: Generation, group: Sequence[Prepared]) -> None:
         """Insert or replace documents in one transaction; inside `writing`.
 
         Args:
+            generation: The current one.
             group: At least one document.
-            index: Takes the words, before the commit that makes them visible.
         """
-        with self._changing() as db:
+        with self.changing(generation) as db:
             state = read_state(db)
             changes = Changes(db, state.rows)
             for item in group:
                 changes.put(item.document, item.metadata)
             if changes.row > state.rows:
-                self._vectors.append(np.concatenate([item.vectors for item in group]), at=state.rows)
+                generation.vectors.append(db, np.concatenate([item.vectors for item in group]), at=state.rows)
                 texts = enumerate(_texts(group), start=state.rows)
-                index(texts, at=state.rows, rows=changes.row, sequence=state.sequence + 1)
+                generation.words.ahead(texts, at=state.rows, rows=changes.row, sequence=state.sequence + 1)
             changes.finish()
 
-    def delete(self, doc_ids: Sequence[str], node: Node | None) -> int:
+    def delete(self, generation: Generation, doc_ids: Sequence[str], node: Node | None) -> int:
         """Take out these documents and those that pass the filter, if one is given; inside `writing`.
 
         Returns:
             How many there were.
         """
-        with self._changing() as db:
+        with self.changing(generation) as db:
             chosen = list(dict.fromkeys(doc_ids))
             if node is not None:
                 condition = document_sql(db, node)
@@ -140,17 +138,26 @@ class Writer:
         return gone
 
     @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        with damage_named(self._folder.catalog):
-            if self._db is None:
-                self._db = connect(self._folder.catalog)
-            with transaction(self._db, write=True) as db:
+    def changing(self, generation: Generation) -> Iterator[sqlite3.Connection]:
+        """Run a block as one write transaction on a generation's catalog; inside `writing`."""
+        catalog = generation.parts.catalog
+        with damage_named(catalog):
+            if self._db is None or self._catalog != catalog:
+                self.disconnect()
+                self._db, self._catalog = connect(catalog, create=False), catalog
+            with damage_found(self._db, catalog), transaction(self._db, write=True) as db:
                 yield db
+                sequence = read_state(db).sequence
+            note_commit(generation.parts.witness, sequence)
 
     def release(self) -> None:
         """Let other processes write."""
         with self._turn:
-            if self._db is not None:
-                self._db.close()
-                self._db = None
+            self.disconnect()
             self._lock.release()
+
+    def disconnect(self) -> None:
+        """Close the catalog; the next change opens it again."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None

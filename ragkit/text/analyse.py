@@ -18,6 +18,7 @@ __all__ = ["Analyser"]
 
 _REVISION = 1  # raise it with every change that gives other terms for the same fields
 _MEMO_SIZE = 200_000
+_MEMO_CHARS = 40
 
 # Marks that belong to the word they stand in, though `\w` does not know them: accents, points, vowel signs, joiners.
 _MARKS = (
@@ -107,12 +108,21 @@ class Analyser:
         """Give the terms of `text` in order, repeated as often as they stand there; none contains whitespace."""
         known = self._known
         terms: list[str] = []
-        for token in _tokens(text):
-            found = known.get(token)
-            terms += self._learn(token) if found is None else found
+        for run in _folded(text).split():  # no token has whitespace in it, and a dictionary is faster than a pattern
+            found = known.get(run)
+            terms += self._learn(run) if found is None else found
         return terms
 
-    def _learn(self, token: str) -> tuple[str, ...]:
+    def _learn(self, run: str) -> tuple[str, ...]:
+        pattern = _ASCII_TOKEN if run.isascii() else _token()
+        terms = tuple(term for token in pattern.findall(run) for term in self._terms(token))
+        if len(run) <= _MEMO_CHARS:
+            if len(self._known) >= _MEMO_SIZE:
+                self._known.clear()
+            self._known[run] = terms
+        return terms
+
+    def _terms(self, token: str) -> tuple[str, ...]:
         if _IS_DENSE.match(token):
             return _pairs(token)
         parts = token.split("-")
@@ -120,11 +130,7 @@ class Analyser:
             parts.append("".join(parts))
         if self.language in _ELIDING:
             parts = [part for elided in parts for part in elided.split("'")]
-        terms = tuple(term for part in parts for term in self._term(part))
-        if len(self._known) >= _MEMO_SIZE:
-            self._known.clear()
-        self._known[token] = terms
-        return terms
+        return tuple(term for part in parts for term in self._term(part))
 
     def _term(self, word: str) -> tuple[str, ...]:
         if word in self._left_out:
@@ -139,11 +145,10 @@ class Analyser:
         return (term,) if term else ()
 
 
-def _tokens(text: str) -> list[str]:
+def _folded(text: str) -> str:
     if text.isascii():
-        return _ASCII_TOKEN.findall(text.lower())
-    folded = unicodedata.normalize("NFKC", text).casefold().translate(_SIGNS)
-    return _token().findall(folded)
+        return text.lower()
+    return unicodedata.normalize("NFKC", text).casefold().translate(_SIGNS)
 
 
 def _pairs(run: str) -> tuple[str, ...]:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ragkit.errors import InputError
 from ragkit.text.blocks import split_blocks
+from ragkit.text.definitions import definitions
 from ragkit.text.outline import outline
 from ragkit.text.pieces import Piece, Ruler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from ragkit.text.outline import Section
 
 __all__ = ["Chunk", "chunk"]
 
@@ -36,6 +39,7 @@ def chunk(
     max_tokens: int,
     overlap: int = 1,
     markdown: bool = True,
+    syntax: str = "",
     context: Callable[[Sequence[str]], str] | None = None,
 ) -> list[Chunk]:
     r"""Cut `text` into chunks of at most `max_tokens`, in order of their starts.
@@ -45,7 +49,8 @@ def chunk(
     sentence. Fenced code and tables are cut only if one alone is too long, then between lines; a sentence or line
     that alone is too long is cut at spaces, and within a word only if that word is too long.
 
-    Every sentence is counted once and every chunk once more, so the cost is linear in the length of `text`.
+    Every section that may fit as a whole is counted once, of the others every sentence and every chunk, so the cost
+    is linear in the length of `text`.
 
     Args:
         text: Cleaned text (`ragkit.text.clean`), front matter removed.
@@ -55,6 +60,8 @@ def chunk(
         overlap: Whole sentences repeated from the chunk before in the same section, as many as fit beside the next
             new one; rows, code and headings are never repeated. 0 for none.
         markdown: Whether `text` is Markdown; plain text has no headings, tables or code.
+        syntax: A key of `ragkit.text.syntax.SYNTAXES`; then `text` is cut as that, definitions are the headings, and
+            `markdown` says nothing.
         context: What will be put before a chunk of these headings when it is embedded: its tokens are kept free, up
             to half of `max_tokens`. It is asked with the whole path of headings, the chunk's own included.
 
@@ -78,29 +85,62 @@ def chunk(
         raise InputError(f"overlap must be at least 0, got {overlap}.")
     ruler = Ruler(text, count, count(""))
     runs = []
-    for section in outline(text, split_blocks(text, markdown=markdown)):
+    sections = definitions(text, syntax) if syntax else outline(text, split_blocks(text, markdown=markdown))
+    for section in sections:
         budget = max_tokens if context is None else _budget(section.path, ruler, max_tokens, context)
-        runs.append(_Run(section.level, budget, ruler.pieces(section, budget)))
-    return [
-        Chunk(run.pieces[first].start, run.pieces[after - 1].end, run.pieces[first].headings)
-        for run in _merged(runs, ruler.overhead)
-        for first, after in _pack(run, ruler, overlap)
-    ]
+        runs.append(_run(section, budget, ruler))
+    return [found for run in _merged(runs, ruler.overhead) for found in _chunks(run, ruler, overlap)]
+
+
+class _Part(NamedTuple):
+    """A section, and the most that a piece of it may count."""
+
+    section: Section
+    budget: int
+    pieces: list[Piece]
+    """Empty while it was only measured as a whole."""
+
+    def cut(self, ruler: Ruler) -> list[Piece]:
+        return self.pieces or ruler.pieces(self.section, self.budget)
 
 
 @dataclass(slots=True)
 class _Run:
-    """Pieces that chunks are packed from: of one section, or of sections that may share a chunk."""
+    """What chunks are packed from: one section, or sections that may share a chunk."""
 
     level: int
     """Level of the last heading in it."""
     budget: int
     """Tokens that a chunk of it may count."""
-    pieces: list[Piece]
+    parts: list[_Part]
+    cost: int
+    """Tokens it adds to a chunk."""
 
     @property
-    def cost(self) -> int:
-        return sum(piece.cost for piece in self.pieces)
+    def is_bare(self) -> bool:
+        return all(block.kind == "heading" for part in self.parts for block in part.section.blocks)
+
+
+def _run(section: Section, budget: int, ruler: Ruler) -> _Run:
+    """Measure a section: as a whole if it may fit in a chunk, which saves counting its sentences."""
+    cost = ruler.whole(section, budget)
+    pieces = ruler.pieces(section, budget) if cost is None else []
+    cost = sum(piece.cost for piece in pieces) if cost is None else cost
+    return _Run(section.level, budget, [_Part(section, budget, pieces)], cost)
+
+
+def _chunks(run: _Run, ruler: Ruler, overlap: int) -> list[Chunk]:
+    """Cut a run, or leave it whole where it fits."""
+    first, last = run.parts[0].section, run.parts[-1].section
+    start, end = first.blocks[0].start, last.blocks[-1].end
+    may_fit = run.cost + ruler.overhead <= run.budget and not any(part.pieces for part in run.parts)
+    if may_fit and (len(run.parts) == 1 or ruler.fits(start, end, run.budget)):
+        return [Chunk(start, end, first.above if first.blocks[0].kind == "heading" else first.path)]
+    pieces = [piece for part in run.parts for piece in part.cut(ruler)]
+    return [
+        Chunk(pieces[begin].start, pieces[after - 1].end, pieces[begin].headings)
+        for begin, after in _pack(pieces, run.budget, ruler, overlap)
+    ]
 
 
 def _budget(path: Sequence[str], ruler: Ruler, max_tokens: int, context: Callable[[Sequence[str]], str]) -> int:
@@ -114,12 +154,11 @@ def _merged(runs: list[_Run], overhead: int) -> Iterator[_Run]:
     open_run: _Run | None = None
     room = 0
     for run in runs:
-        if open_run is not None and run.level > open_run.level:
-            bare = all(piece.kind == "heading" for piece in open_run.pieces)
-            if bare or run.cost <= room:
-                open_run = _Run(run.level, min(run.budget, open_run.budget), open_run.pieces + run.pieces)
-                room = open_run.budget - overhead - open_run.cost
-                continue
+        if open_run is not None and run.level > open_run.level and (open_run.is_bare or run.cost <= room):
+            budget, cost = min(run.budget, open_run.budget), open_run.cost + run.cost
+            open_run = _Run(run.level, budget, open_run.parts + run.parts, cost)
+            room = open_run.budget - overhead - open_run.cost
+            continue
         if open_run is not None:
             yield open_run
         open_run, room = run, run.budget - overhead - run.cost
@@ -127,22 +166,21 @@ def _merged(runs: list[_Run], overhead: int) -> Iterator[_Run]:
         yield open_run
 
 
-def _pack(run: _Run, ruler: Ruler, overlap: int) -> Iterator[tuple[int, int]]:
+def _pack(pieces: list[Piece], budget: int, ruler: Ruler, overlap: int) -> Iterator[tuple[int, int]]:
     """Give chunks as ranges of piece numbers `(first, after)`: each begins where the one before ended, or overlaps."""
-    pieces = run.pieces
     block_ends = _block_ends(pieces)
     costs = [0, *accumulate(piece.cost for piece in pieces)]  # so that costs[b] - costs[a] is the cost of a to b
     first = new = 0
     while new < len(pieces):
-        after = _fill(pieces, costs, block_ends, first, new, run.budget - ruler.overhead)
+        after = _fill(pieces, costs, block_ends, first, new, budget - ruler.overhead)
         # The sum of the parts is an estimate of the whole, which only `count` itself knows.
-        while after - first > 1 and not ruler.fits(pieces[first].start, pieces[after - 1].end, run.budget):
+        while after - first > 1 and not ruler.fits(pieces[first].start, pieces[after - 1].end, budget):
             if after > new + 1:
                 after -= 1
             else:
                 first += 1
         yield first, after
-        first = _overlap(pieces, costs, first, after, overlap, run.budget - ruler.overhead)
+        first = _overlap(pieces, costs, first, after, overlap, budget - ruler.overhead)
         new = after
 
 

@@ -23,6 +23,8 @@ _Measured: TypeAlias = tuple[int, int, PieceKind, int]  # start, end, kind, cost
 
 _LINE = re.compile(r"[^\n]*\S")
 _WORD = re.compile(r"\S+")
+_MOST_CHARS_PER_TOKEN = 8  # of a section that is measured as a whole; English has about 4.5
+_CHARS_PER_TOKEN = 64  # no model reads more of a text in one token, but for a word it does not know
 
 
 class Piece(NamedTuple):
@@ -67,6 +69,14 @@ class Ruler:
                 found.append(Piece(start, end, kind, block.start, cost, headings))
         return found
 
+    def whole(self, section: Section, budget: int) -> int | None:
+        """Give the tokens that a section adds to a chunk; None if it does not fit, or is too long to try."""
+        start, end = section.blocks[0].start, section.blocks[-1].end
+        if end - start > budget * _MOST_CHARS_PER_TOKEN:
+            return None
+        cost = self._cost(start, end)
+        return cost if cost + self.overhead <= budget else None
+
     def fits(self, start: int, end: int, budget: int) -> bool:
         """Tell whether the slice counts at most `budget`."""
         return self.count(self.text[start:end]) <= budget
@@ -104,6 +114,10 @@ class Ruler:
                 yield from self._halves(Span(start, end), budget)
                 start = word.start()
             end = word.end()
+            # Halving a word of any length would measure all of it again and again.
+            while end - start > budget * _CHARS_PER_TOKEN:
+                yield from self._halves(Span(start, start + budget * _CHARS_PER_TOKEN // 2), budget)
+                start += budget * _CHARS_PER_TOKEN // 2
         yield from self._halves(Span(start, end), budget)
 
     def _halves(self, span: Span, budget: int) -> Iterator[_Measured]:

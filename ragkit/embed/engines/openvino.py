@@ -84,10 +84,14 @@ class OpenVinoEngine:
         first = list(islice(rest, 2))
         compiled = self._compiled_for("query" if len(first) < 2 else job)  # a single batch gets all threads
         running = deque(compiled.start(batch) for batch in first)
-        while running:
-            # Twice as many batches as streams: the next is prepared while the others run.
-            running.extend(compiled.start(batch) for batch in islice(rest, 2 * compiled.streams - len(running)))
-            yield compiled.finish(running.popleft())
+        try:
+            while running:
+                # Twice as many batches as streams: the next is prepared while the others run.
+                running.extend(compiled.start(batch) for batch in islice(rest, 2 * compiled.streams - len(running)))
+                yield compiled.finish(running.popleft())
+        finally:
+            for request in running:  # left early: they read arrays that would be freed
+                compiled.finish(request)
 
     def _compiled_for(self, job: Job) -> _Compiled:
         with self._lock:

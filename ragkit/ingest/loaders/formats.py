@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Protocol
 
+from ragkit.ingest.loaders.json_tree import read_json
+from ragkit.ingest.loaders.mail import load_mail
 from ragkit.ingest.loaders.markdown import load_markdown
 from ragkit.ingest.loaders.plain import load_plain
 from ragkit.ingest.loaders.rows import read_csv, read_jsonl
+from ragkit.ingest.loaders.source import SYNTAX_BY_SUFFIX, load_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,10 +42,27 @@ def _pdf(file: SourceFile, data: bytes) -> LoadedDocument:
     return load_pdf(file, data)
 
 
+def _docx(file: SourceFile, data: bytes) -> LoadedDocument:
+    from ragkit.ingest.loaders.docx import load_docx
+
+    return load_docx(file, data)
+
+
+def _epub(file: SourceFile, data: bytes) -> LoadedDocument:
+    from ragkit.ingest.loaders.epub import load_epub
+
+    return load_epub(file, data)
+
+
+def _rst(file: SourceFile, data: bytes) -> LoadedDocument:
+    from ragkit.ingest.loaders.rst import load_rst
+
+    return load_rst(file, data)
+
+
 DOCUMENT_LOADERS: Mapping[str, Callable[[SourceFile, bytes], LoadedDocument]] = {
     ".txt": load_plain,
     ".text": load_plain,
-    ".rst": load_plain,
     ".md": load_markdown,
     ".markdown": load_markdown,
     ".mdx": load_markdown,
@@ -50,19 +70,36 @@ DOCUMENT_LOADERS: Mapping[str, Callable[[SourceFile, bytes], LoadedDocument]] = 
     ".htm": _html,
     ".xhtml": _html,
     ".pdf": _pdf,
+    ".docx": _docx,
+    ".docm": _docx,
+    ".epub": _epub,
+    ".eml": load_mail,
+    ".rst": _rst,
+    ".rest": _rst,
+    **dict.fromkeys(SYNTAX_BY_SUFFIX, load_source),
 }
 """One file, one document: takes the file and its bytes."""
 
-ROW_LOADERS: Mapping[str, RowLoader] = {".jsonl": read_jsonl, ".ndjson": read_jsonl, ".csv": read_csv, ".tsv": read_csv}
-"""One file, many documents; each suffix may be followed by `.gz`."""
+ROW_LOADERS: Mapping[str, RowLoader] = {
+    ".jsonl": read_jsonl,
+    ".ndjson": read_jsonl,
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".json": read_json,
+}
+"""One file, many documents; each suffix of a stream of rows may be followed by `.gz`."""
 
-SUFFIXES = tuple(sorted({*DOCUMENT_LOADERS, *ROW_LOADERS, *(f"{suffix}.gz" for suffix in ROW_LOADERS)}))
+_PACKED = tuple(f"{suffix}.gz" for suffix, read in ROW_LOADERS.items() if read is not read_json)
+
+SUFFIXES = tuple(sorted({*DOCUMENT_LOADERS, *ROW_LOADERS, *_PACKED}))
 """What is read when it is found in a folder."""
 
 
 def row_loader(name: str) -> RowLoader | None:
     """Give the loader of a file of rows, by the file's name; None for other files."""
-    return ROW_LOADERS.get(PurePath(name.lower().removesuffix(".gz")).suffix)
+    name = name.lower()
+    bare = name.removesuffix(".gz") if name.endswith(_PACKED) else name
+    return ROW_LOADERS.get(PurePath(bare).suffix)
 
 
 def document_loader(name: str) -> Callable[[SourceFile, bytes], LoadedDocument]:

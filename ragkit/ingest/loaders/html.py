@@ -26,6 +26,8 @@ logging.getLogger("trafilatura").addHandler(logging.NullHandler())
 
 _MAX_MAIN_CHARS = 4_000_000  # finding the main content grows faster than the page; beyond, all visible text is taken
 _MAX_MAIN_DEPTH = 200  # the extractor's parser drops what nests deeper than 256
+_MAX_MAIN_BLOCKS = 10_000  # one of the extractor's helpers compares each with those around it, far and near
+_BLOCK = re.compile(r"<(?:p|li|td|th|dd|dt|div|br|pre|blockquote|h[1-6])\b", re.IGNORECASE)
 _FLAT_CHARS = 500
 _TAGS = {"list": "ul", "item": "li", "row": "tr", "cell": "td", "lb": "br", "quote": "blockquote", "ab": "p"}
 _SITE_NAME = re.compile(r"\s*[-|–—·•:»]\s")
@@ -57,7 +59,7 @@ def load_html(file: SourceFile, data: bytes) -> LoadedDocument:
 
 def main_content(html: str) -> list[Block]:
     """Give the main content of a page; empty when none is found."""
-    if len(html) > _MAX_MAIN_CHARS:
+    if len(html) > _MAX_MAIN_CHARS or sum(1 for _ in _BLOCK.finditer(html)) > _MAX_MAIN_BLOCKS:
         return []
     for recall in (False, True):  # the second look is for pages whose first gave one run of text without structure
         body = _extract(html, recall=recall)

@@ -53,7 +53,7 @@ def front_matter(text: str, *, path: str) -> tuple[dict[str, Any], str]:
     try:
         about = yaml.safe_load(match.group(1) or "")
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2024-13-45
-        problem = getattr(error, "problem", None) or error
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
         raise LoadError(path, f"the front matter is not valid YAML: {shorten(problem)}") from error
     if about is None:
         return {}, text[match.end() :]

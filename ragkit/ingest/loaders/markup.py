@@ -109,6 +109,15 @@ class MarkdownWriter:
         """Take text between tags."""
         self._inline.append(text if self._pre else text.replace(_BREAK, " "))
 
+    def item(self, text: str, *, marker: str, depth: int) -> None:
+        """Take a list item whose marker, such as `3. `, and depth, from 0, are known."""
+        self._flush()
+        lines = [" ".join(line.split()) for line in text.split("\n")]
+        inner = "  " * min(depth, 7)
+        first, *others = [line for line in lines if line] or [""]
+        shown = [inner + marker + first, *(inner + "  " + line for line in others)]
+        self._blocks.append(Block("item", "\n".join(shown)))
+
     def blocks(self) -> list[Block]:
         """Give what has come so far."""
         self._flush()

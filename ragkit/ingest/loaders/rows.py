@@ -21,9 +21,9 @@ from ragkit.ingest.reading import open_regular
 from ragkit.text.clean import normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["MAX_ROW_BYTES", "read_csv", "read_jsonl"]
+__all__ = ["MAX_ROW_BYTES", "read_csv", "read_jsonl", "row_document"]
 
 MAX_ROW_BYTES = 64 * 1024 * 1024
 """Longest row of a JSONL file, and longest cell of a CSV file in characters."""
@@ -98,6 +98,13 @@ def read_csv(
             yield item
 
 
+def row_document(
+    file: SourceFile, fields: Mapping[str, Any], *, number: int, text_fields: Sequence[str]
+) -> LoadedDocument | Failure:
+    """Make one object of a list into a document, as if it were the line of this number of a JSONL file."""
+    return _document(file, _Row(fields, number, number), text_fields)
+
+
 def _records(file: SourceFile, reader: Any, text_column: str) -> Iterator[LoadedDocument | Failure]:
     header: list[str] | None = None
     number = 0
@@ -125,7 +132,7 @@ def _records(file: SourceFile, reader: Any, text_column: str) -> Iterator[Loaded
 def _header(file: SourceFile, cells: Sequence[str], text_column: str) -> list[str]:
     header = [cell.strip() for cell in cells]
     if text_column not in header:
-        columns = shorten(", ".join(header))
+        columns = _listed(header)
         raise LoadError(file.source, f"has no column {text_column!r}, only {columns}: name one with --text-column")
     return header
 
@@ -194,12 +201,15 @@ def _document(file: SourceFile, row: _Row, text_fields: Sequence[str]) -> Loaded
     if not (text := normalise(text)).strip():
         text, title = title, ""  # some collections hold documents that are a title only
     if not text:
-        reason = (
-            f"holds no text: expected it in {' or '.join(text_fields)}, the row has {shorten(', '.join(row.fields))}"
-        )
+        reason = f"holds no text: expected it in {' or '.join(text_fields)}, the row has {_listed(row.fields)}"
         return Failure(path=path, reason=reason, doc_id=doc_id)
     metadata = _metadata(row.fields, leave={id_field, text_field, "title"})
     return LoadedDocument(doc_id=doc_id, text=text, source=file.source, title=title, metadata=metadata, line=row.line)
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Give names on one line, for a reason."""
+    return shorten(" ".join(", ".join(names).split()))
 
 
 def _metadata(fields: Mapping[str, Any], leave: set[str]) -> dict[str, Any]:

@@ -71,6 +71,12 @@ def test_a_filter_holds(ragkit, store: Path) -> None:  # type: ignore[no-untyped
     assert {hit["doc_id"] for hit in hits} == {"moon.md"}
 
 
+def test_an_exact_search_finds_the_same_in_a_small_collection(ragkit, store: Path) -> None:  # type: ignore[no-untyped-def]
+    plain = ragkit("search", "moon", "--store", store, "--mode", "dense", "--json")
+    exact = ragkit("search", "moon", "--store", store, "--mode", "dense", "--exact", "--json")
+    assert (exact.code, exact.json) == (0, plain.json)
+
+
 def test_ask_quotes_what_is_there(ragkit, store: Path) -> None:  # type: ignore[no-untyped-def]
     ran = ragkit("ask", "Who was the first person to walk on the Moon?", "--store", store, "--json")
     answer = ran.json
@@ -102,6 +108,11 @@ def test_info_says_what_is_there(ragkit, store: Path) -> None:  # type: ignore[n
     facts = ragkit("info", "--store", store, "--json").json
     assert facts["documents"] == 3
     assert "MiniLM" in str(facts)
+    assert (facts["generation"], facts["precision"]) == (1, "float16")
+    assert facts["index"]["kind"] == "exact"
+    assert facts["index"]["recall@10"] == 1.0
+    assert facts["bytes_by_part"]["vectors"] == 2 * 384 * facts["chunks"]
+    assert sum(facts["bytes_by_part"].values()) <= facts["bytes"]
     assert "documents" in ragkit("info", "--store", store).out
 
 
@@ -119,7 +130,9 @@ def test_doctor_finds_the_packaged_model(ragkit) -> None:  # type: ignore[no-unt
     assert "openvino" in ragkit("doctor").out
 
 
-@pytest.mark.parametrize("command", ["index", "search", "ask", "show", "info", "delete", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["index", "search", "ask", "show", "info", "delete", "compact", "reindex", "doctor"]
+)
 def test_every_command_has_help_with_an_example(ragkit, command: str) -> None:  # type: ignore[no-untyped-def]
     ran = ragkit(command, "--help")
     assert ran.code == 0

@@ -21,14 +21,14 @@ def copy(store: Path, tmp_path: Path) -> Path:
 
 
 def test_a_lost_word_index_comes_back_by_itself(ragkit: Run, copy: Path) -> None:
-    shutil.rmtree(copy / "bm25")
+    shutil.rmtree(copy / "generation-1" / "bm25")
     assert (
         ragkit("search", "helium", "--store", copy, "--mode", "bm25", "--json").json["hits"][0]["doc_id"] == "sun.txt"
     )
 
 
 def test_an_emptied_catalog_is_damage_and_not_an_empty_collection(ragkit: Run, copy: Path) -> None:
-    for file in copy.glob("catalog.sqlite*"):
+    for file in copy.glob("generation-1/catalog.sqlite*"):
         file.write_bytes(b"")
     ran = ragkit("search", "helium", "--store", copy)
     assert ran.code == 1
@@ -37,7 +37,7 @@ def test_an_emptied_catalog_is_damage_and_not_an_empty_collection(ragkit: Run, c
 
 
 def test_cut_vectors_are_noticed_by_a_sync_with_nothing_to_do(ragkit: Run, copy: Path, docs: Path) -> None:
-    os.truncate(copy / "vectors.f32", 100)
+    os.truncate(copy / "generation-1" / "vectors.f16", 100)
     ran = ragkit("index", docs, "--store", copy)
     assert ran.code == 1
     assert "holds 0 vectors, the catalog counts" in ran.err
@@ -45,7 +45,7 @@ def test_cut_vectors_are_noticed_by_a_sync_with_nothing_to_do(ragkit: Run, copy:
 
 
 def test_what_cannot_be_searched_can_still_be_shown(ragkit: Run, copy: Path) -> None:
-    (copy / "vectors.f32").unlink()
+    (copy / "generation-1" / "vectors.f16").unlink()
     assert ragkit("show", "sun.txt", "--store", copy).out.startswith("The Sun is a star.")
 
 
@@ -91,3 +91,34 @@ def test_show_says_which_slice_it_gave(ragkit: Run, store: Path) -> None:
     shown = ragkit("show", "mars", "--store", store, "--start", 1000, "--json").json
     assert (shown["start"], shown["end"], shown["text"]) == (38, 38, "")
     assert (shown["title"], shown["metadata"]) == ("Mars", {"year": 1999})
+
+
+def _garbled(content: bytes) -> bytes:
+    return content[: len(content) // 2] + bytes(200) + content[len(content) // 2 + 200 :]
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "code"),
+    [
+        ("catalog.sqlite", lambda content: b"x" * len(content), 1),
+        ("catalog.sqlite", lambda content: content[:300], 1),
+        ("catalog.sqlite", lambda content: content[:5000], 1),
+        ("vectors.f16", _garbled, 1),
+        ("vectors.f16", lambda content: content[:7], 1),
+        ("stamp.json", lambda content: b"[]", 0),
+        ("meta.json", lambda content: content[:20], 0),
+        ("manifest.json", lambda content: b"{", 0),
+    ],
+)
+def test_a_damaged_file_is_healed_or_one_sentence_in_a_process(
+    file: str, damage: Callable[[bytes], bytes], code: int, copy: Path, tmp_path: Path
+) -> None:
+    (path,) = [path for path in copy.rglob(file) if path.parent.name != "dense"]
+    path.write_bytes(damage(path.read_bytes()))
+    command = [sys.executable, "-m", "ragkit", "search", "helium", "--store", str(copy)]
+    environment = os.environ | {"RAGKIT_CACHE": str(tmp_path / "cache")}
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=60)
+    assert run.returncode == code, run.stderr
+    assert code == 0 or run.stderr.count("\n") == 1
+    assert "Traceback" not in run.stderr
+    assert ("sun.txt" in run.stdout) == (code == 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ragkit.disk import sqlite
-from ragkit.disk.sqlite import connect, damage_named, migrate, transaction
-from ragkit.errors import StoreDamagedError, StoreError
+from ragkit.disk.sqlite import connect, damage_found, damage_named, migrate, transaction
+from ragkit.errors import InputError, StoreDamagedError, StoreError
 
 _MIGRATIONS = ("CREATE TABLE a (x)", "CREATE TABLE b (y); INSERT INTO b VALUES (1)")
 
@@ -125,3 +126,42 @@ def test_reader_sees_one_state_while_a_writer_commits(tmp_path: Path) -> None:
 def test_mistakes_of_the_caller_are_not_called_damage() -> None:
     with pytest.raises(sqlite3.IntegrityError), damage_named(Path("a")):
         raise sqlite3.IntegrityError
+
+
+def _fail() -> None:
+    raise KeyError(62)
+
+
+def test_error_that_comes_of_damaged_pages_is_called_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    with closing(connect(path)) as db:
+        migrate(db, ["CREATE TABLE a (x); CREATE INDEX b ON a (x); INSERT INTO a VALUES (1)"])
+        with pytest.raises(KeyError), damage_found(db, path):
+            _fail()
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute("CREATE TABLE c (a REFERENCES d (id))")
+        db.execute("CREATE TABLE d (id INTEGER PRIMARY KEY)")
+        db.execute("INSERT INTO c VALUES (7)")
+        with (
+            pytest.raises(StoreDamagedError, match=r"a\.sqlite is damaged \(its rows contradict each other, KeyError"),
+            damage_found(db, path),
+        ):
+            _fail()
+
+
+def test_text_that_is_not_the_json_that_was_written_is_damage(tmp_path: Path) -> None:
+    with (
+        closing(connect(tmp_path / "a.sqlite")) as db,
+        pytest.raises(StoreDamagedError, match="JSONDecodeError"),
+        damage_found(db, tmp_path / "a.sqlite"),
+    ):
+        json.loads("{")
+
+
+def test_mistake_of_a_caller_of_a_damaged_file_stays_one(tmp_path: Path) -> None:
+    with (
+        closing(connect(tmp_path / "a.sqlite")) as db,
+        pytest.raises(InputError, match="no such thing"),
+        damage_found(db, tmp_path / "a.sqlite"),
+    ):
+        raise InputError("no such thing")

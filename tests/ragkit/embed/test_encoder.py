@@ -3,7 +3,7 @@ from __future__ import annotations
 import shutil
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -221,3 +221,49 @@ def test_a_tokenizer_of_another_model_is_refused(make_model: Callable[..., Path]
     shutil.copy(make_model("roberta") / "tokenizer.json", folder / "tokenizer.json")
     with pytest.raises(ModelFilesError, match=r"the tokenizer gave token \d+, the weights know \d+"):
         SentenceEncoder.load(folder, engine="openvino").encode_documents(["zzzz ~~~~ éééé"])
+
+
+def test_groups_are_embedded_as_by_themselves_and_in_order(minilm: SentenceEncoder) -> None:
+    texts = [" ".join(WORDS[n % 9 :] + WORDS[: n % 5]) + f" {n}" for n in range(60)]
+    groups = [texts[:1], [], texts[1:41], [], [], texts[41:], texts[:1], []]
+    found = list(minilm.encode_each(groups))
+    assert [len(rows) for rows in found] == [1, 0, 40, 0, 0, 19, 1, 0]
+    together = minilm.encode_documents(texts)
+    assert (np.concatenate(found[:6]) * together).sum(axis=1).min() > 0.9999
+
+
+def test_groups_are_read_ahead_but_not_past_one_of_which_all_is_known(minilm: SentenceEncoder) -> None:
+    read: list[int] = []
+
+    def groups() -> Iterator[list[str]]:
+        for number, group in enumerate([["a boat"], ["a river"], [], ["a town"], []]):
+            read.append(number)
+            yield group
+
+    found = minilm.encode_each(groups())
+    next(found)
+    assert read == [0, 1, 2]
+    assert len(list(found)) == 4
+
+
+def test_a_group_found_in_the_cache_is_not_held_up(minilm: SentenceEncoder, packaged: Path, tmp_path: Path) -> None:
+    encoder = SentenceEncoder.load(packaged, cache=tmp_path)
+    (first,) = encoder.encode_each([["a boat", "a river"]])
+    again = encoder.encode_each(iter([["a river", "a boat"], ["a town"]]))
+    assert next(again).tolist() == first[::-1].tolist()
+    assert len(list(again)) == 1
+
+
+def test_a_group_that_fails_leaves_the_encoder_usable(minilm: SentenceEncoder) -> None:
+    def groups() -> Iterator[list[str]]:
+        yield ["a boat " * n for n in range(1, 200)]
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        list(minilm.encode_each(groups()))
+    assert minilm.encode_documents(["a boat"]).shape == (1, 384)
+
+
+def test_a_group_that_is_one_text_is_refused(minilm: SentenceEncoder) -> None:
+    with pytest.raises(InputError, match="put it into a list"):
+        list(minilm.encode_each(["a boat"]))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,67 @@ def test_special_tokens_are_counted(tokenizer: TextTokenizer) -> None:
 
 def test_the_limits_written_in_the_file_are_ignored(tokenizer: TextTokenizer) -> None:
     assert tokenizer.count("hello " * 1000) == 1002
+
+
+SIGNS = [
+    "a",
+    "B",
+    "river",
+    "harbour's",
+    "é",
+    "ß",
+    "Σ",
+    "İ",
+    "中",
+    "日本",
+    "ก",
+    "한",
+    "1",
+    ".",
+    ",",
+    "-",
+    "'",
+    "#",
+    "\u0301",
+]
+SPACES = [
+    " ",
+    "  ",
+    "\n",
+    "\t",
+    "\r",
+    "\x0b",
+    "\x0c",
+    "\x1c",
+    "\x85",
+    "\xa0",
+    "\u2028",
+    "\u3000",
+    "\u200d",
+    "\x00",
+    "\ufffd",
+]
+ADDED = ["[MASK]", "[SEP]", "[mask]", "[UNK]", "x" * 101]
+
+
+@given(st.lists(st.sampled_from([*SIGNS, *SPACES, *ADDED]) | st.text(max_size=2), max_size=20).map("".join))
+@settings(max_examples=400, deadline=None)
+def test_a_text_counts_what_its_encoding_holds(tokenizer: TextTokenizer, text: str) -> None:
+    (length,) = tokenizer.encode([text])[1]
+    assert tokenizer.count(text) == length
+    assert tokenizer.count(text) == length  # from memory
+
+
+@pytest.mark.parametrize("kind", ["bert", "roberta", "xlm-roberta"])
+def test_every_kind_of_tokenizer_counts_what_it_encodes(make_model: Callable[..., Path], kind: str) -> None:
+    tokenizer = TextTokenizer(make_model(kind), max_tokens=16)
+    texts = ["a boat", "a  boat\n\nthe river, every day", " Boat", "", "boat boat", "xyzzy \t river"]
+    assert [tokenizer.count(text) for text in texts] == tokenizer.encode(texts)[1]
+
+
+def test_a_lower_casing_step_of_its_own_does_not_change_counts(packaged: Path) -> None:
+    asked = TextTokenizer(packaged, max_tokens=6, lower_case=True)
+    assert asked.count("HELLO World") == asked.encode(["HELLO World"])[1][0] == 4
 
 
 def test_a_long_text_loses_its_end_and_keeps_its_special_tokens(tokenizer: TextTokenizer) -> None:

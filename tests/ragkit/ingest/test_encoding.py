@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit.errors import LoadError
-from ragkit.ingest.encoding import decode
+from ragkit.ingest.encoding import decode, is_for_text
 
 FRENCH = "Le café était fermé à cause de l'été. Où êtes-vous allés? Ça va très bien, merci.\n"
 GERMAN = "Über die Straße gehen größere Mädchen und Jungen mit schönen Blumensträußen.\n"
@@ -91,3 +91,15 @@ def test_noise_without_a_zero_byte_is_binary_all_the_same() -> None:
     noise = bytes(random.Random(5).choices(range(1, 256), k=400))
     with pytest.raises(LoadError, match="no text encoding that could be recognised"):
         decode(noise, path="a.md")
+
+
+@pytest.mark.usefixtures("hang_guard")
+def test_a_long_line_before_the_first_odd_byte_is_looked_at_once() -> None:
+    data = b"a" * 3_000_000 + b"\n" + "Le café était fermé à cause de l'été.".encode("cp1252")
+    assert decode(data, path="a").endswith("Le café était fermé à cause de l'été.")
+
+
+@pytest.mark.parametrize("declared", ["unicode_escape", "punycode", "idna", "zlib", "rot13", "nonsense", "a\0b"])
+def test_a_declared_encoding_that_is_for_no_text_is_passed_over(declared: str) -> None:
+    assert not is_for_text(declared)
+    assert decode("é".encode("cp1252") + b"t\\d", path="a", declared=declared) == "ét\\d"

@@ -4,13 +4,19 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from ragkit.encoder import as_encoder
 from ragkit.errors import ConfigError, InputError, ModelError, StoreLockedError
+from ragkit.ingest.cut import ChunkerSettings, Cutter
+from ragkit.ingest.document import LoadedDocument
 from ragkit.ingest.sync import SyncReport, sync
 from ragkit.store.collection import Collection
 from ragkit.store.records import index_text
@@ -417,7 +423,7 @@ def test_with_the_packaged_model_every_chunk_fits_and_a_second_sync_embeds_nothi
 
 
 KILLED = """
-import os, signal, sys
+import os, signal, sys, time
 sys.path.insert(0, sys.argv[1])
 from conftest import WordEmbeddings
 from ragkit.ingest.sync import sync
@@ -427,9 +433,15 @@ class Dying(WordEmbeddings):
     calls = 0
     def embed_documents(self, texts):
         Dying.calls += 1
-        if Dying.calls > 3:  # the probe, and two windows
+        if Dying.calls > 7:  # the probe and six windows: at least four of them are being written
+            while not written():
+                time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
         return super().embed_documents(texts)
+
+def written():
+    with Collection.open("store", read_only=True) as collection:
+        return len(collection)
 
 with Collection.open("store", Dying()) as collection:
     sync(collection, None, ["docs"])
@@ -442,10 +454,12 @@ def test_a_sync_killed_half_way_keeps_what_was_finished(docs: Path, embeddings: 
     done = subprocess.run([sys.executable, "-c", KILLED, here], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
     with Collection.open(tmp_path / "store", embeddings) as collection:
-        assert len(ids(collection)) == 512
+        kept = len(ids(collection))
+        assert 0 < kept <= 6 * 256
+        assert all(collection.text(doc_id) == f"row {doc_id[1:]}" for doc_id in ids(collection))
         embeddings.embedded.clear()
         report = sync(collection, None, ["docs"])
-    assert (counts(report), len(embeddings.embedded)) == ((2488, 0, 0, 512), 2488)
+    assert (counts(report), len(embeddings.embedded)) == ((3000 - kept, 0, 0, kept), 3000 - kept)
 
 
 def test_a_row_cannot_take_the_id_of_a_file(docs: Path, store: Collection) -> None:
@@ -471,3 +485,128 @@ def test_a_sync_plans_what_it_does_under_the_lock(docs: Path, store: Collection,
         sync(late, None, ["docs"])
     late.close()
     assert list(store.documents()) == []
+
+
+def test_a_file_that_moved_embeds_nothing(docs: Path, store: Collection, embeddings: Words) -> None:
+    (docs / "a.txt").write_text(LONG)
+    sync(store, None, ["docs"], chunk_tokens=32)
+    before = {chunk.text: store.vectors([chunk.chunk_id])[0].tolist() for chunk in store.chunks("a.txt")}
+    embeddings.embedded.clear()
+    (docs / "in").mkdir()
+    (docs / "a.txt").rename(docs / "in" / "b.txt")
+    report = sync(store, None, ["docs"])
+    assert (counts(report), report.embedded, embeddings.embedded) == ((1, 0, 1, 0), 0, [])
+    assert {chunk.text: store.vectors([chunk.chunk_id])[0].tolist() for chunk in store.chunks("in/b.txt")} == before
+
+
+def test_a_copy_and_a_file_that_comes_back_embed_nothing(docs: Path, store: Collection, embeddings: Words) -> None:
+    (docs / "a.txt").write_text(LONG)
+    (docs / "b.txt").write_text("something else")
+    sync(store, None, ["docs"], chunk_tokens=32)
+    embeddings.embedded.clear()
+    (docs / "copy.txt").write_text(LONG)
+    assert sync(store, None, ["docs"]).embedded == 0
+    (docs / "b.txt").unlink()
+    sync(store, None, ["docs"])
+    (docs / "b.txt").write_text("something else")
+    report = sync(store, None, ["docs"])
+    assert (counts(report), report.embedded, embeddings.embedded) == ((1, 0, 0, 2), 0, [])
+
+
+def test_a_text_that_comes_again_far_behind_is_embedded_once(docs: Path, store: Collection, embeddings: Words) -> None:
+    write_rows(docs / "a.jsonl", *({"text": f"row {n % 700}"} for n in range(2100)))
+    report = sync(store, None, ["docs"])
+    assert (report.added, report.chunks, report.embedded) == (2100, 2100, 700)
+    assert len(embeddings.embedded) == len(set(embeddings.embedded)) == 700
+
+
+def stage_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "ragkit-stage"]
+
+
+def test_a_watcher_that_raises_ends_the_sync_and_its_threads(docs: Path, store: Collection) -> None:
+    write_rows(docs / "a.jsonl", *({"id": f"r{n}", "text": f"row {n}"} for n in range(3000)))
+
+    def watch(progress: Progress) -> None:
+        if progress.done == 1500:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sync(store, None, ["docs"], progress=watch)
+    assert stage_threads() == []
+    kept = len(ids(store))
+    assert 1024 <= kept < 3000
+    assert counts(sync(store, None, ["docs"])) == (3000 - kept, 0, 0, kept)
+
+
+def test_a_model_that_breaks_leaves_no_thread(docs: Path, store: Collection, embeddings: Words) -> None:
+    class Broken:
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            raise ModelError("the model broke")
+
+        embed_query = embeddings.embed_query
+
+    write_rows(docs / "a.jsonl", *({"text": f"row {n}"} for n in range(5000)))
+    with pytest.raises(ModelError, match="the model broke"):
+        sync(store, as_encoder(Broken()), ["docs"])
+    assert (stage_threads(), ids(store)) == ([], [])
+
+
+def test_the_model_is_called_by_one_thread_while_another_writes(docs: Path, tmp_path: Path, embeddings: Words) -> None:
+    callers: set[int] = set()
+
+    class Watched:
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            callers.add(threading.get_ident())
+            return embeddings.embed_documents(texts)
+
+        embed_query = embeddings.embed_query
+
+    write_rows(docs / "a.jsonl", *({"text": f"row {n}"} for n in range(1500)))
+    with Collection.open(tmp_path / "watched", Watched()) as collection:
+        callers.clear()
+        sync(collection, None, ["docs"])
+        assert len(collection) == 1500
+    assert len(callers) == 1
+    assert threading.get_ident() not in callers
+
+
+TEXTS = st.lists(st.sampled_from(["one", "two words", "three short words", LONG, LONG[30:], "end"]), max_size=5)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.dictionaries(st.sampled_from("abcdef"), TEXTS.map("\n\n".join).filter(bool)), min_size=1, max_size=4)
+)
+def test_after_any_syncs_the_collection_is_what_the_last_files_say(
+    tmp_path_factory: pytest.TempPathFactory, embeddings: Words, states: list[dict[str, str]]
+) -> None:
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "docs").mkdir()
+    encoder = as_encoder(embeddings)
+    cutter = Cutter(encoder, ChunkerSettings(chunk_tokens=32))
+    with Collection.open(folder / "store", embeddings) as collection:
+        for state in states:
+            before = {name: collection.text(name) for name in ids(collection)}
+            for old in (folder / "docs").iterdir():
+                old.unlink()
+            for name, text in state.items():
+                (folder / "docs" / f"{name}.txt").write_text(text)
+            wanted = {f"{name}.txt": text for name, text in state.items()}
+            report = sync(collection, None, [folder / "docs"], chunk_tokens=32, prune=True) if before or state else None
+            if report is not None:
+                assert counts(report) == (
+                    len(wanted.keys() - before.keys()),
+                    sum(name in before and before[name] != text for name, text in wanted.items()),
+                    len(before.keys() - wanted.keys()),
+                    sum(before.get(name) == text for name, text in wanted.items()),
+                )
+            assert {name: collection.text(name) for name in ids(collection)} == wanted
+            for name, text in wanted.items():
+                chunks = cutter.cut(LoadedDocument(doc_id=name, text=text))
+                assert [(c.start, c.end, c.context) for c in collection.chunks(name)] == [
+                    (c.start, c.end, c.context) for c in chunks
+                ]
+                rows = encoder.encode_documents([index_text(text[c.start : c.end], c.context) for c in chunks])
+                stored = collection.vectors([f"{name}#{n}" for n in range(len(chunks))])
+                np.testing.assert_allclose(stored, rows, atol=1e-3)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit.errors import InputError
-from ragkit.rank.fusion import convex_combination, reciprocal_rank_fusion
+from ragkit.rank.fusion import convex_combination, convex_scores, reciprocal_rank_fusion, reciprocal_rank_scores
 from ragkit.types import ArmScore, Hit
 
 if TYPE_CHECKING:
@@ -335,3 +335,14 @@ def test_rrf_equals_a_second_implementation_and_stays_in_its_bound(runs: list[li
     fused = reciprocal_rank_fusion(runs, k=8)
     assert {hit.doc_id: pytest.approx(hit.score) for hit in fused} == expected
     assert all(0.0 < hit.score <= len(runs) / 61 + 1e-12 for hit in fused)
+
+
+@given(runs_of_hits(), runs_of_hits("bm25"), st.integers(0, 16))
+def test_scores_of_keys_are_those_of_hits(first: list[Hit], second: list[Hit], sixteenths: int) -> None:
+    weights = [sixteenths / 16, 1 - sixteenths / 16]
+    tables = [{hit.chunk_id or hit.doc_id: hit.score for hit in run} for run in (first, second)]
+    fused = convex_combination([first, second], k=99, weights=weights)
+    assert {hit.chunk_id or hit.doc_id: hit.score for hit in fused} == convex_scores(tables, weights=weights)
+    fused = reciprocal_rank_fusion([first, second], k=99, weights=weights)
+    by_rank = reciprocal_rank_scores([list(table) for table in tables], weights=weights)
+    assert {hit.chunk_id or hit.doc_id: hit.score for hit in fused} == by_rank

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +13,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 
+import ragkit
 from ragkit.errors import ConfigError, IndexMismatchError, InputError
 from ragkit.retrieve.retrievers import BM25Retriever, DenseRetriever, HybridRetriever, ScoredRetriever
 from ragkit.retrieve.search import SearchOptions, search
@@ -18,7 +21,7 @@ from ragkit.store.collection import Collection
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
+    from types import FrameType
 
     from conftest import WordEncoder
     from langchain_core.documents import Document
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
     from ragkit.encoder import Vectors
 
+PACKAGE = Path(ragkit.__file__).parent
 ALL: list[type[ScoredRetriever]] = [DenseRetriever, BM25Retriever, HybridRetriever]
 
 
@@ -214,7 +218,7 @@ def test_searches_go_on_while_documents_are_replaced_and_deleted(tmp_path: Path,
 
 def test_whatever_is_searchable_can_be_retrieved_from(collection: Collection, encoder: WordEncoder) -> None:
     class Remote:
-        search_dense, search_bm25, vectors = collection.search_dense, collection.search_bm25, collection.vectors
+        moment = collection.moment
 
     assert names(HybridRetriever(collection=Remote(), embeddings=encoder, k=1).invoke("postman")) == ["dogs"]
 
@@ -224,6 +228,35 @@ def test_a_collection_without_a_model_is_refused_but_for_bm25(tmp_path: Path) ->
         BM25Retriever(collection=collection)
         with pytest.raises(ConfigError, match="HybridRetriever needs an embedding model and the collection was opened"):
             HybridRetriever(collection=collection)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_nothing_of_a_search_runs_on_the_thread_of_the_event_loop(
+    collection: Collection, kind: type[ScoredRetriever]
+) -> None:
+    retriever = kind(collection=collection, k=3)
+    asyncio.run(retriever.asearch("warm"))  # asyncio imports its threads when they are first needed
+    called: set[str] = set()
+
+    def note(frame: FrameType, event: str, argument: Any) -> None:
+        if event == "call":
+            called.add(frame.f_code.co_filename)
+        elif event == "c_call":
+            called.add(f"{argument.__module__}.{argument.__qualname__}")
+
+    async def ask() -> int:
+        sys.setprofile(note)  # of this thread alone
+        try:
+            found = await retriever.ainvoke("dog", where="year > 1900")
+            return len(found) + len(await retriever.asearch("cat"))
+        finally:
+            sys.setprofile(None)
+
+    assert asyncio.run(ask()) > 0
+    own = {Path(name).relative_to(PACKAGE) for name in called if PACKAGE in Path(name).parents}
+    assert own <= {Path("retrieve/retrievers.py")}
+    outside = ("sqlite3", "faiss", "tantivy", "numpy", "_io.", "io.", "fcntl.", "posix.open", "posix.stat", "posix.fs")
+    assert [name for name in called if name.startswith(outside) or "/faiss/" in name or "/tantivy/" in name] == []
 
 
 def test_the_event_loop_runs_on_during_a_search(collection: Collection, encoder: WordEncoder) -> None:

@@ -250,3 +250,29 @@ def test_an_unknown_mode_is_refused(collection: Collection) -> None:
 def test_any_visible_text_is_a_query(collection: Collection, query: str) -> None:
     for mode in ("hybrid", "dense", "bm25"):
         assert len(one(collection, query, k=3, mode=mode)) <= 3
+
+
+def test_vectors_that_are_known_are_not_made_again(collection: Collection, encoder: WordEncoder) -> None:
+    queries = ["rare words", "postman"]
+    vectors = encoder.encode_queries(queries)
+    for mode in ("hybrid", "dense"):
+        expected = search(collection, encoder, queries, mode=mode)
+        assert search(collection, None, queries, mode=mode, vectors=vectors) == expected
+    with pytest.raises(InputError, match=r"^got 2 vectors for 1 queries: give one of each\.$"):
+        search(collection, None, ["postman"], vectors=vectors)
+
+
+def test_an_exact_search_is_asked_for_by_an_option(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ragkit.store.dense_arm import DenseArm
+
+    asked: list[bool] = []
+    plain = DenseArm.search
+
+    def noted(self: DenseArm, *given: Any, exact: bool = False) -> Any:
+        asked.append(exact)
+        return plain(self, *given, exact=exact)
+
+    monkeypatch.setattr(DenseArm, "search", noted)
+    for exact in (True, False):
+        one(collection, "postman", options=SearchOptions(exact=exact))
+    assert asked == [True, False]

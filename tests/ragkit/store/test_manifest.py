@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
 
 def test_manifest_says_how_the_collection_was_built(tmp_path: Path, word_encoder: Callable[..., Any]) -> None:
     Collection.open(tmp_path, word_encoder(), chunker={"chunk_tokens": 200}).close()
-    assert json.loads((tmp_path / "manifest.json").read_bytes()) == {
-        "format": 1,
+    content = json.loads((tmp_path / "manifest.json").read_bytes())
+    assert len(content.pop("checksum")) == 64
+    assert content == {
+        "format": 2,
+        "generation": 1,
+        "precision": "float16",
         "dim": 6,
         "embeddings": asdict(word_encoder().card),
         "probe": None,
@@ -127,32 +133,88 @@ def test_chunker_is_recorded_once(tmp_path: Path) -> None:
         assert collection.manifest.chunker == {"chunk_tokens": 200}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b'{"format": 1}', b'{"format": 1, "dim": "x"}', b"\xff"])
-def test_garbled_manifest_is_damage(content: bytes, tmp_path: Path) -> None:
+_GARBLED = [b"", b"{", b"[]", b"{}", b'{"format": 1}', b'{"format": 1, "dim": "x"}', b"\xff"]
+
+
+@pytest.mark.parametrize("content", _GARBLED)
+def test_garbled_manifest_is_restored_from_the_catalog(
+    content: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Collection.open(tmp_path, dim=3, analyser=Analyser("german"), chunker={"chunk_tokens": 200}) as collection:
+        known = collection.manifest
+    whole = (tmp_path / "manifest.json").read_bytes()
+    (tmp_path / "manifest.json").write_bytes(content)
+    with Collection.open(tmp_path, read_only=True) as collection:
+        assert collection.manifest == known
+    assert (tmp_path / "manifest.json").read_bytes() == content
+    with Collection.open(tmp_path) as collection:
+        assert collection.manifest == known
+    assert (tmp_path / "manifest.json").read_bytes() == whole
+    assert "manifest.json cannot be read" in caplog.text
+    assert "the manifest is restored from generation 1" in caplog.text
+
+
+@pytest.mark.parametrize("content", _GARBLED)
+def test_garbled_manifest_without_a_copy_is_damage(content: bytes, tmp_path: Path) -> None:
     Collection.open(tmp_path, dim=3).close()
+    with closing(sqlite3.connect(tmp_path / "generation-1" / "catalog.sqlite")) as db, db:
+        db.execute("DELETE FROM manifest")
     (tmp_path / "manifest.json").write_bytes(content)
     with pytest.raises(StoreDamagedError, match=r"manifest\.json cannot be read .*restore it from a backup"):
         Collection.open(tmp_path)
 
 
+def test_any_changed_byte_of_the_manifest_is_noticed(tmp_path: Path) -> None:
+    Collection.open(tmp_path, dim=3).close()
+    content = bytearray((tmp_path / "manifest.json").read_bytes())
+    for place in range(len(content)):
+        changed = content.copy()
+        changed[place] ^= 1
+        (tmp_path / "manifest.json").write_bytes(changed)
+        with Collection.open(tmp_path, read_only=True) as collection:
+            assert collection.manifest.dim == 3
+            assert collection.manifest.generation == 1
+
+
 def test_newer_format_is_refused(tmp_path: Path) -> None:
     Collection.open(tmp_path, dim=3).close()
-    (tmp_path / "manifest.json").write_text('{"format": 2}')
-    with pytest.raises(StoreError, match="has format 2, this ragkit reads format 1: upgrade ragkit"):
+    (tmp_path / "manifest.json").write_text('{"format": 3}')
+    with pytest.raises(StoreError, match="has format 3, this ragkit reads 1 and 2: upgrade ragkit"):
         Collection.open(tmp_path)
 
 
-def test_lost_catalog_and_lost_manifest_are_damage(tmp_path: Path, word_encoder: Callable[..., Any]) -> None:
+def test_lost_manifest_is_restored_and_a_lost_catalog_is_damage(
+    tmp_path: Path, word_encoder: Callable[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
     with Collection.open(tmp_path, word_encoder()) as collection:
         collection.add_texts(["a cat"])
     manifest = (tmp_path / "manifest.json").read_bytes()
     (tmp_path / "manifest.json").unlink()
-    with pytest.raises(StoreDamagedError, match=r"manifest\.json is missing beside a catalog"):
-        Collection.open(tmp_path, word_encoder())
-    (tmp_path / "manifest.json").write_bytes(manifest)
-    (tmp_path / "catalog.sqlite").unlink()
+    with Collection.open(tmp_path, word_encoder()) as collection:
+        assert collection.search_bm25(["cat"], k=1)[0][0].text == "a cat"
+    assert "manifest.json is missing: the manifest is restored from generation 1" in caplog.text
+    assert (tmp_path / "manifest.json").read_bytes() == manifest
+    (tmp_path / "generation-1" / "catalog.sqlite").unlink()
     with pytest.raises(StoreDamagedError, match=r"catalog\.sqlite is missing"):
         Collection.open(tmp_path)
+
+
+def test_manifest_that_cannot_be_restored_says_so(tmp_path: Path, word_encoder: Callable[..., Any]) -> None:
+    with Collection.open(tmp_path, word_encoder()) as collection:
+        collection.add_texts(["a cat"])
+    (tmp_path / "manifest.json").unlink()
+    with closing(sqlite3.connect(tmp_path / "generation-1" / "catalog.sqlite")) as db, db:
+        db.execute("DELETE FROM manifest")
+    with pytest.raises(StoreDamagedError, match=r"manifest\.json is missing or garbled, and .*holds no copy of it"):
+        Collection.open(tmp_path, word_encoder())
+
+
+def test_recorded_chunker_is_in_the_copy_too(tmp_path: Path) -> None:
+    with Collection.open(tmp_path, dim=3) as collection:
+        collection.record_chunker({"chunk_tokens": 200})
+    (tmp_path / "manifest.json").write_bytes(b"")
+    with Collection.open(tmp_path) as collection:
+        assert collection.manifest.chunker == {"chunk_tokens": 200}
 
 
 def test_creation_that_was_killed_before_its_manifest_is_done_again(tmp_path: Path) -> None:
@@ -177,12 +239,11 @@ def test_folder_with_other_files_is_refused(tmp_path: Path) -> None:
 def test_folder_holds_the_named_files_only(tmp_path: Path, word_encoder: Callable[..., Any]) -> None:
     with Collection.open(tmp_path, word_encoder()) as collection:
         collection.add_texts(["a cat"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["generation-1", "manifest.json", "write.lock"]
+    assert sorted(path.name for path in (tmp_path / "generation-1").iterdir()) == [
         "bm25",
         "catalog.sqlite",
-        "manifest.json",
-        "vectors.f32",
-        "write.lock",
+        "vectors.f16",
     ]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragkit.store.order import Scored, best
+from ragkit.store.order import Scored, best, best_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -44,3 +45,5 @@ def test_best_is_the_head_of_the_full_order(scores: list[float], k: int) -> None
         best(candidates, k, _names)
         == sorted(candidates, key=lambda item: (-item.score, _names([item.row])[item.row]))[:k]
     )
+    rows, values = np.arange(len(scores)), np.array(scores, dtype=np.float32)
+    assert best_of(rows, values, k, _names) == best(candidates, k, _names)

@@ -75,5 +75,14 @@ def test_rows_of_unit_length_stay_as_they_are() -> None:
     assert np.array_equal(unit_rows(rows), rows)
 
 
+def test_rows_that_were_rounded_to_16_bits_stay_as_they_are() -> None:
+    rows = unit_rows(np.random.default_rng(0).standard_normal((200, 8))).astype(np.float16).astype(np.float32)
+    assert np.abs(np.linalg.norm(rows.astype(np.float64), axis=1) - 1).max() > 1e-5
+    assert np.array_equal(unit_rows(rows), rows)
+    assert not np.array_equal(unit_rows(2 * rows), 2 * rows)
+    large = unit_rows(np.full((1, 4), 1e6))
+    assert large.tolist() == [[0.5] * 4]
+
+
 def test_document_without_chunks_has_no_rows() -> None:
     assert check_vectors(np.zeros((0, 5)), rows=0, dim=5, doc_id="a").shape == (0, 5)

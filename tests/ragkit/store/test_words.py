@@ -46,7 +46,7 @@ def _garble(path: Path) -> None:
     "damage", ["missing folder", "missing stamp", "garbled stamp", "garbled segments", "empty files"]
 )
 def test_damaged_index_is_built_again_without_embedding(damage: str, folder: Path) -> None:
-    bm25 = folder / "bm25"
+    bm25 = folder / "generation-1" / "bm25"
     match damage:
         case "missing folder":
             shutil.rmtree(bm25)
@@ -68,20 +68,20 @@ def test_damaged_index_is_built_again_without_embedding(damage: str, folder: Pat
 
 
 def test_index_of_an_older_catalog_is_caught_up(folder: Path) -> None:
-    shutil.copytree(folder / "bm25", folder.parent / "older")
+    shutil.copytree(folder / "generation-1" / "bm25", folder.parent / "older")
     with Collection.open(folder) as collection:
         collection.put(NewDocument(doc_id="d", text="cat", chunks=[NewChunk(0, 3)]), np.eye(1, 6))
-    shutil.rmtree(folder / "bm25")
-    shutil.move(folder.parent / "older", folder / "bm25")
+    shutil.rmtree(folder / "generation-1" / "bm25")
+    shutil.move(folder.parent / "older", folder / "generation-1" / "bm25")
     with Collection.open(folder) as collection:
         assert set(_found(collection)) == {"a", "b", "c", "d"}
 
 
 def test_index_ahead_of_a_catalog_that_was_put_back_is_built_again(folder: Path) -> None:
-    shutil.copy(folder / "catalog.sqlite", folder.parent / "older.sqlite")
+    shutil.copy(folder / "generation-1" / "catalog.sqlite", folder.parent / "older.sqlite")
     with Collection.open(folder) as collection:
         collection.put(NewDocument(doc_id="d", text="cat", chunks=[NewChunk(0, 3)]), np.eye(1, 6))
-    shutil.move(folder.parent / "older.sqlite", folder / "catalog.sqlite")
+    shutil.move(folder.parent / "older.sqlite", folder / "generation-1" / "catalog.sqlite")
     with Collection.open(folder) as collection:
         collection.put(NewDocument(doc_id="e", text="bird", chunks=[NewChunk(0, 4)]), np.eye(1, 6))
         assert set(_found(collection)) == {"a", "b", "c"}
@@ -90,20 +90,20 @@ def test_index_ahead_of_a_catalog_that_was_put_back_is_built_again(folder: Path)
 
 def test_read_only_collection_says_that_it_cannot_heal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "_PATIENCE_S", 0.1)
-    shutil.rmtree(folder / "bm25")
+    shutil.rmtree(folder / "generation-1" / "bm25")
     with (
         Collection.open(folder, read_only=True) as collection,
         pytest.raises(StoreError, match=r"the BM25 index in .*bm25 is missing or unusable: open it once for writing"),
     ):
         _found(collection)
-    assert not (folder / "bm25").exists()
+    assert not (folder / "generation-1" / "bm25").exists()
 
 
 def test_index_without_a_usable_state_waits_for_its_writer_and_then_says_so(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(words, "_PATIENCE_S", 0.1)
-    shutil.rmtree(folder / "bm25")
+    shutil.rmtree(folder / "generation-1" / "bm25")
     lock = WriterLock(folder / "write.lock")
     lock.acquire()
     with (
@@ -121,8 +121,8 @@ def test_lagging_index_beside_a_writer_is_used_and_told_once(
         assert _found(reader) == ["a", "b", "c"]
         writer.delete(["nobody"])  # takes the lock
         monkeypatch.setattr(words, "_PATIENCE_S", 0.1)
-        monkeypatch.setattr(writer._words, "follow", lambda: None)
-        monkeypatch.setattr(writer._words, "ahead", lambda *_, **__: None)
+        monkeypatch.setattr(writer._generation.words, "follow", lambda **_: None)
+        monkeypatch.setattr(writer._generation.words, "ahead", lambda *_, **__: None)
         writer.put(NewDocument(doc_id="d", text="cat", chunks=[NewChunk(0, 3)]), np.eye(1, 6))
         with caplog.at_level(logging.WARNING, logger="ragkit.store.words"):
             assert _found(reader) == _found(reader) == ["a", "b", "c"]
@@ -134,7 +134,7 @@ def test_lagging_index_beside_a_writer_is_used_and_told_once(
 
 
 def test_healing_reader_gives_the_lock_back(folder: Path) -> None:
-    shutil.rmtree(folder / "bm25")
+    shutil.rmtree(folder / "generation-1" / "bm25")
     with Collection.open(folder) as reader:
         assert _found(reader) == ["a", "b", "c"]
         lock = WriterLock(folder / "write.lock")
@@ -146,22 +146,22 @@ def test_files_that_break_under_an_open_index_are_survived(collection: Collectio
     put({"a": "cat"})
     assert _found(collection) == ["a"]
 
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise words.IndexUnusableError("panic")
 
-    index = collection._words.index
+    index = collection._generation.words.index
     search, calls = index.search, iter([broken])
-    index.search = lambda *given: next(calls, search)(*given)  # type: ignore[assignment,method-assign]
+    index.search = lambda *given, **named: next(calls, search)(*given, **named)  # type: ignore[assignment,method-assign]
     assert _found(collection) == ["a"]
 
 
 def test_failing_search_that_cannot_be_healed_says_so(folder: Path) -> None:
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise words.IndexUnusableError("panic")
 
     with Collection.open(folder, read_only=True) as reader:
         assert _found(reader) == ["a", "b", "c"]
-        reader._words.index.search = broken  # type: ignore[assignment,method-assign]
+        reader._generation.words.index.search = broken  # type: ignore[assignment,method-assign]
         with pytest.raises(StoreError, match="is missing or unusable: open it once for writing"):
             _found(reader)
 
@@ -169,9 +169,9 @@ def test_failing_search_that_cannot_be_healed_says_so(folder: Path) -> None:
 def test_dead_entries_are_dropped_when_more_than_a_tenth(collection: Collection, put: Put) -> None:
     put({f"d{number:02}": "cat" for number in range(40)})
     collection.delete([f"d{number:02}" for number in range(4)])
-    assert collection._words.index.entries == 40
+    assert collection._generation.words.index.entries == 40
     collection.delete(["d04"])
-    assert collection._words.index.entries == 35
+    assert collection._generation.words.index.entries == 35
     assert len(_found(collection)) == 35
 
 
@@ -201,9 +201,9 @@ def test_weights_of_an_empty_collection_are_there_too(collection: Collection) ->
 
 def test_index_that_breaks_during_a_write_is_built_again_after_it(collection: Collection, put: Put) -> None:
     put({"a": "cat"})
-    meta = collection.folder / "bm25" / "meta.json"
+    meta = collection.folder / "generation-1" / "bm25" / "meta.json"
     meta.write_bytes(meta.read_bytes() + b" ")
-    (collection.folder / "bm25" / "stamp.json").unlink()
+    (collection.folder / "generation-1" / "bm25" / "stamp.json").unlink()
     put({"b": "cat"})
     assert _found(collection) == ["a", "b"]
 
@@ -211,11 +211,11 @@ def test_index_that_breaks_during_a_write_is_built_again_after_it(collection: Co
 def test_index_that_cannot_be_written_is_named_and_the_documents_are_kept(collection: Collection, put: Put) -> None:
     put({"a": "cat"})
     collection.release()
-    shutil.rmtree(collection.folder / "bm25")
-    (collection.folder / "bm25").write_text("in the way")
+    shutil.rmtree(collection.folder / "generation-1" / "bm25")
+    (collection.folder / "generation-1" / "bm25").write_text("in the way")
     with pytest.raises(StoreError, match=r"the BM25 index in .*bm25 cannot be written"):
         put({"b": "cat"})
-    (collection.folder / "bm25").unlink()
+    (collection.folder / "generation-1" / "bm25").unlink()
     put({"c": "cat"})
     assert _found(collection) == ["a", "c"]
 
@@ -239,9 +239,9 @@ def test_search_does_not_heal_what_another_thread_is_writing(collection: Collect
 
 def test_index_that_missed_a_write_is_caught_up_after_it(collection: Collection, put: Put) -> None:
     put({"a": "cat"})
-    collection._words.index = Bm25Index(collection.folder / "bm25", collection.analyser)
+    collection._generation.words.index = Bm25Index(collection.folder / "generation-1" / "bm25", collection.analyser)
     put({"b": "cat"})
-    assert collection._words.index.rows == 2
+    assert collection._generation.words.index.rows == 2
     assert _found(collection) == ["a", "b"]
 
 
@@ -254,18 +254,18 @@ def test_search_that_a_rebuild_overtook_looks_again(folder: Path, monkeypatch: p
             monkeypatch.undo()
             # It replaces a document, and so makes a quarter of the index dead.
             writer.put(NewDocument(doc_id="a", text="cat", chunks=[NewChunk(0, 3)]), np.eye(1, 6))
-            reader._words.index.load()
+            reader._generation.words.index.load()
             return heal(self, state)
 
         monkeypatch.setattr(words.Words, "_covers", overtaken)
         assert set(_found(reader)) == {"a", "b", "c"}
-        assert reader._words.index.built > 1
+        assert reader._generation.words.index.built > 1
 
 
 def test_search_that_is_overtaken_again_and_again_answers_all_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(words.Words, "fits", lambda *_: False)
+    monkeypatch.setattr(words.Words, "at", lambda self, state: self._prepare(state))
     with Collection.open(folder) as reader:
         assert _found(reader) == ["a", "b", "c"]
 
@@ -276,7 +276,7 @@ def test_index_that_breaks_again_after_it_was_healed_says_so(
 ) -> None:
     calls: list[str] = []
 
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         calls.append(method)
         raise IndexUnusableError("panic")
 

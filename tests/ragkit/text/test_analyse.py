@@ -140,3 +140,38 @@ def test_other_scripts_nearby_do_not_change_the_terms_of_ascii_text(text: str) -
 @pytest.mark.usefixtures("hang_guard")
 def test_no_repetition_keeps_the_pattern_busy_for_ever(part: str) -> None:
     assert PLAIN(part * 200_000 + " end")[-1] == "end"
+
+
+SIGNS = [
+    "a",
+    "B",
+    "dogs",
+    "running",
+    "é",
+    "中",
+    "日本",
+    "ก",
+    "한",
+    "3",
+    "1,000",
+    "u.s.",
+    "c++",
+    ".",
+    "'",
+    "-",
+    "\u200d",
+    "x" * 50,
+]
+
+
+@given(*[st.lists(st.sampled_from(SIGNS) | st.text(max_size=3), max_size=8).map("".join)] * 2)
+def test_a_text_has_the_terms_of_its_parts_between_spaces(first: str, second: str) -> None:
+    analyse = Analyser()
+    assert analyse(f"{first} {second}") == analyse(first) + analyse(second)
+
+
+def test_the_stemmer_in_c_and_the_one_in_python_give_the_same() -> None:
+    from snowballstemmer.english_stemmer import EnglishStemmer
+
+    words = ["generalizations", "harbours", "relational", "flying", "skies", "dying", "boats's", "hopefully"]
+    assert [Analyser(stop_words=frozenset())(word) for word in words] == [[EnglishStemmer().stemWord(w)] for w in words]

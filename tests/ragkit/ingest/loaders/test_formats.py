@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ragkit.ingest.loaders.formats import SUFFIXES, document_loader, row_loader
+from ragkit.ingest.loaders.json_tree import read_json
 from ragkit.ingest.loaders.plain import load_plain
 from ragkit.ingest.loaders.rows import read_csv, read_jsonl
 
@@ -24,7 +25,18 @@ def test_rows_are_known_by_suffix(name: str, loader: object) -> None:
 
 def test_an_unknown_suffix_is_read_as_plain_text() -> None:
     assert document_loader("Makefile") is load_plain
-    assert document_loader("a.py") is load_plain
+    assert document_loader("a.xyz") is load_plain
+
+
+@pytest.mark.parametrize("suffix", [".docx", ".epub", ".eml", ".rst", ".py", ".java", ".yaml", ".log", ".json"])
+def test_more_formats_are_found_in_folders(suffix: str) -> None:
+    assert suffix in SUFFIXES
+
+
+def test_json_is_read_as_rows_or_as_one_document_and_never_packed() -> None:
+    assert row_loader("a.JSON") is read_json
+    assert row_loader("a.json.gz") is None
+    assert ".json.gz" not in SUFFIXES
 
 
 def test_every_document_suffix_loads_its_format(

@@ -87,6 +87,12 @@ def test_a_huge_page_is_read_to_its_end(source: Source) -> None:
     assert text.endswith("Paragraph 119999 has a few words in it.")
 
 
+@pytest.mark.usefixtures("hang_guard")
+def test_a_table_of_very_many_cells_is_read_to_its_end(source: Source) -> None:
+    page = "<table>" + "".join(f"<tr><td>{n}<td>x" for n in range(50_000))
+    assert load_html(source("a.html"), page.encode()).text.endswith("| 49999 | x |")
+
+
 def test_a_heading_that_the_extractor_dropped_comes_back_over_its_block() -> None:
     first, second = Block("paragraph", "One."), Block("item", "- Two.")
     seen = [
