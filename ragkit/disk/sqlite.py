@@ -8,7 +8,9 @@ import os
 import sqlite3
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
+from weakref import WeakSet
 
+from ragkit.disk.fork import on_fork
 from ragkit.disk.space import full_disk_named
 from ragkit.errors import RagkitError, StoreDamagedError, StoreError, shorten
 
@@ -28,6 +30,50 @@ class UnchangingConnection(sqlite3.Connection):
     """Takes the file as unchanging: once another account has written, what it gives is garbled. Not for keeping."""
 
 
+class _Connection(sqlite3.Connection):
+    """Known to be open until it is closed."""
+
+    file = ""
+
+    def close(self) -> None:
+        _opened.connections.discard(self)
+        super().close()
+
+
+class _Opened:
+    """The connections of this process, and the files that a child of it must not open.
+
+    SQLite shares what it knows of a file's locks between the connections of a process, and a fork takes over that
+    but not the locks: a child would read or write without any.
+    """
+
+    def __init__(self) -> None:
+        self.connections: WeakSet[_Connection] = WeakSet()
+        self._kept: list[_Connection] = []
+        self.inherited: list[_Connection] = []  # closing them could harm the parent's
+
+    def before_fork(self) -> None:
+        """Keep alive what is open: whoever has a connection that is not in use closes it."""
+        self._kept = list(self.connections)
+
+    def after_fork(self, *, child: bool) -> None:
+        if child:
+            self.inherited += self.connections
+            self.connections = WeakSet()
+        self._kept = []
+
+    def check(self, path: Path) -> None:
+        if self.inherited and any(db.file == os.path.realpath(path) for db in self.inherited):
+            raise StoreError(
+                f"{path} was in use when this process was forked: fork before it is read or written, or start the "
+                "process in another way (multiprocessing's spawn or forkserver)."
+            )
+
+
+_opened = _Opened()
+on_fork(_opened)
+
+
 def connect(path: Path, *, read_only: bool = False, create: bool = True) -> sqlite3.Connection:
     """Open a database in autocommit mode, usable from any one thread at a time.
 
@@ -40,8 +86,9 @@ def connect(path: Path, *, read_only: bool = False, create: bool = True) -> sqli
 
     Raises:
         StoreDamagedError: If the file is not a database.
-        StoreError: If it cannot be opened.
+        StoreError: If it cannot be opened, or was in use when this process was forked.
     """
+    _opened.check(path)
     unchanging = read_only and _unchanging(path)
     with damage_named(path):
         connection = sqlite3.connect(
@@ -50,9 +97,12 @@ def connect(path: Path, *, read_only: bool = False, create: bool = True) -> sqli
             timeout=_BUSY_S,
             isolation_level=None,
             check_same_thread=False,
-            factory=UnchangingConnection if unchanging else sqlite3.Connection,
+            factory=UnchangingConnection if unchanging else _Connection,
         )
         try:
+            if isinstance(connection, _Connection):
+                connection.file = os.path.realpath(path)
+                _opened.connections.add(connection)
             if not read_only:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -150,11 +200,12 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection, *, write: bool) -> Iterator[sqlite3.Connection]:
     """Run a block as one transaction: all of its changes or none, and one consistent view of the data."""
-    connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    inside = connection.in_transaction
     try:
+        connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
         yield connection
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:
+        if connection.in_transaction and not inside:
             connection.execute("ROLLBACK")
         raise

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["SentenceEncoder"]
 
 _TOKEN_BUDGET = 2048
-_TEXTS_AT_ONCE = 4096
+_TEXTS_AT_ONCE = 2048
 
 
 class SentenceEncoder:
@@ -151,9 +151,24 @@ class SentenceEncoder:
             InputError: If a group is one string, or holds something else than strings.
             ModelFilesError: As `encode_documents`.
         """
-        checked = (self._checked(texts) for texts in groups)
-        for found in self._each(checked, self._layout.document_prompt, "bulk"):
-            yield self._rows(found)
+        sizes: deque[int] = deque()
+
+        def parts() -> Iterator[list[str]]:
+            for texts in groups:
+                rows = self._checked(texts)
+                split = _split(rows)
+                sizes.append(len(split))
+                yield from split
+
+        found: list[TextVector] = []
+        taken = 0
+        for known in self._each(parts(), self._layout.document_prompt, "bulk"):
+            found += known
+            taken += 1
+            if taken == sizes[0]:
+                sizes.popleft()
+                yield self._rows(found)
+                found, taken = [], 0
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Embed texts to search with, as `encode_documents` does; queries are never kept in the cache."""
@@ -169,8 +184,7 @@ class SentenceEncoder:
 
     def _encode(self, texts: Sequence[str], *, prompt: str, job: Job) -> Vectors:
         rows = self._checked(texts)
-        groups = [rows[start : start + _TEXTS_AT_ONCE] for start in range(0, len(rows), _TEXTS_AT_ONCE)]
-        found = [item for known in self._each(groups, prompt, job) for item in known]
+        found = [item for known in self._each(_split(rows), prompt, job) for item in known] if rows else []
         return self._rows(found)
 
     def _checked(self, texts: Sequence[str]) -> list[str]:
@@ -288,3 +302,8 @@ class SentenceEncoder:
             TruncationWarning,
             stacklevel=5,
         )
+
+
+def _split(texts: list[str]) -> list[list[str]]:
+    """Give the parts that are tokenised at once; one of nothing for no texts."""
+    return [texts[start : start + _TEXTS_AT_ONCE] for start in range(0, len(texts), _TEXTS_AT_ONCE)] or [texts]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["TextTokenizer", "TruncationWarning", "check_texts"]
 
 
-_MEMO_SIZE = 200_000
+_MEMO_SIZE = 50_000
 _MEMO_CHARS = 40
 _MANY_CHARS = 10_000  # of fewer, to spread texts over threads takes longer than to encode them
 

@@ -21,6 +21,7 @@ from ragkit.retrieve.options import Mode, SearchOptions
 from ragkit.retrieve.search import search
 from ragkit.store.collection import Collection
 from ragkit.store.manifest import check_encoder
+from ragkit.store.searching import with_encoder
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
@@ -49,7 +50,7 @@ class ScoredRetriever(BaseRetriever):
     collection: Any = Field(repr=False)  # Any: whatever is Searchable, which pydantic cannot check
     """The collection to search."""
     embeddings: Any = Field(default=None, repr=False)  # Any: an Encoder or a LangChain Embeddings
-    """The embedding model the collection was built with; None for the one it was opened with."""
+    """The embedding model the collection was built with; None for the one it was opened, or built again, with."""
     k: int = 10
     """Number of documents to return, at least 1; fewer when fewer match."""
     where: Where = None
@@ -66,7 +67,7 @@ class ScoredRetriever(BaseRetriever):
             raise ConfigError(_one_sentence(type(self), error)) from error
         check_k(self.k)
         self._encoder = _encoder_for(self.collection, self.embeddings)
-        if self._encoder is None and self.mode != "bm25":
+        if self._encoder is None and getattr(self.collection, "encoder", None) is None and self.mode != "bm25":
             raise ConfigError(
                 f"{type(self).__name__} needs an embedding model and the collection was opened without one: "
                 "pass embeddings=, or use BM25Retriever."
@@ -84,15 +85,19 @@ class ScoredRetriever(BaseRetriever):
 
     def search_batch(self, queries: Sequence[str], k: int | None = None, where: Where = None) -> list[list[Hit]]:
         """Find the hits for several queries at once: one pass through the model, one matrix product."""
-        return search(
-            self.collection,
-            self._encoder,
-            queries,
-            k=self.k if k is None else k,
-            mode=self.mode,
-            where=self.where if where is None else where,
-            options=self.options,
-        )
+
+        def ask(encoder: Encoder | None) -> list[list[Hit]]:
+            return search(
+                self.collection,
+                encoder,
+                queries,
+                k=self.k if k is None else k,
+                mode=self.mode,
+                where=self.where if where is None else where,
+                options=self.options,
+            )
+
+        return with_encoder(self.collection, self._encoder, ask)
 
     async def asearch(self, query: str, k: int | None = None, where: Where = None) -> list[Hit]:
         """Find as `search` does, in a thread: the event loop stays free."""
@@ -167,8 +172,7 @@ def as_document(hit: Hit) -> Document:
 
 def _encoder_for(collection: Any, embeddings: Any) -> Encoder | None:
     if embeddings is None:
-        own: Encoder | None = getattr(collection, "encoder", None)
-        return own
+        return None
     encoder = as_encoder(embeddings)
     if isinstance(collection, Collection):  # another model of the same dimension would find nonsense, silently
         check_encoder(collection.manifest, encoder)

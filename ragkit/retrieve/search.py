@@ -66,9 +66,9 @@ class Searchable(Protocol):
     """What a search needs of a collection; `ragkit.store.collection.Collection` is one."""
 
     def moment(
-        self, *, where: str | Mapping[str, Any] | None = None, words: bool = True
+        self, *, where: str | Mapping[str, Any] | None = None, words: bool = True, encoder: Encoder | None = None
     ) -> AbstractContextManager[Moment]:
-        """Give one committed moment for the time of a block."""
+        """Give one committed moment for the time of a block; refuse an `encoder` that did not make its vectors."""
         ...
 
 
@@ -107,13 +107,15 @@ def search(
     Raises:
         InputError: If k < 1, a query is empty, the mode is unknown or an encoder is needed and missing.
         WhereError: If the filter cannot be read or names an unknown field.
+        IndexMismatchError: If the collection was built, or built again meanwhile, with another model than `encoder`.
     """
     check_k(k)
     _check_queries(queries)
     known = as_mode(mode)
     rows = _vectors(known, options, encoder, queries, vectors)
     found: list[list[Hit]] = []
-    with collection.moment(where=where, words=known != "dense") as moment:
+    maker = encoder if rows is not None and vectors is None else None
+    with collection.moment(where=where, words=known != "dense", encoder=maker) as moment:
         plan = _Plan(moment, known, options, k)
         for start in range(0, len(queries), _BLOCK):
             block = slice(start, start + _BLOCK)

@@ -6,13 +6,13 @@ process that uses it, about 1 GB/s, before a row of it is used.
 
 from __future__ import annotations
 
-from threading import Lock
 from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
 
-from ragkit.errors import StoreDamagedError
+from ragkit.disk.fork import lock_of_threads
+from ragkit.errors import StoreDamagedError, StoreError
 from ragkit.store.vectors import Block, FileStamp
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class SoundVectors:
     def __init__(self, file: VectorFile) -> None:
         self.file = file
         self._inode = self._sound = 0
-        self._lock = Lock()
+        self._lock = lock_of_threads()
 
     def read(self, db: sqlite3.Connection, rows: int) -> StoredRows:
         """Give the first `rows` rows as a read-only map of the file, `(rows, dim)`, once they are known to be sound.
@@ -50,6 +50,7 @@ class SoundVectors:
 
         Raises:
             StoreDamagedError: If the file is shorter, or holds other bytes than were written.
+            StoreError: If the folder of the file was removed: another generation has taken its place.
         """
         self._check(db, rows)
         return self.file.read(rows)
@@ -67,7 +68,7 @@ class SoundVectors:
         Raises:
             StoreDamagedError: If the rows before them are damaged; nothing is written then.
         """
-        self._check(db, at)  # the stamp of a file that was garbled before must not be renewed
+        self._check(db, at, distrust=True)  # the stamp of a file that was garbled before must not be renewed
         blocks = _cut(self.file.read(at), _covered(db))
         blocks.append(self.file.append(vectors, at=at))
         db.executemany("INSERT INTO vector_blocks VALUES (?, ?, ?)", blocks)
@@ -93,16 +94,26 @@ class SoundVectors:
                 sound[first : first + len(part)] = (np.abs(norms - 1) < _NORM_ERROR) | (norms == 0)
         return sound
 
-    def _check(self, db: sqlite3.Connection, rows: int) -> None:
+    def _check(self, db: sqlite3.Connection, rows: int, *, distrust: bool = False) -> None:
+        """Verify what is not known to be sound; with `distrust` all of a file that was touched since its last write."""
         with self._lock:
+            self._check_there()
             self.file.check(rows)
             stamp = self.file.stamp()
-            if stamp.inode != self._inode:
+            if stamp.inode != self._inode or (distrust and self._sound and _recorded_stamp(db) != stamp):
                 self._inode, self._sound = stamp.inode, 0
             if rows > self._sound:
                 if _recorded_stamp(db) != stamp:
                     self._verify(db, rows)
                 self._sound = rows
+
+    def _check_there(self) -> None:
+        folder = self.file.path.parent
+        if not folder.exists():
+            raise StoreError(
+                f"{folder} is not there any more: the collection was compacted or built again, and what was still "
+                "read from the old files took longer than the writer waits for; search again."
+            )
 
     def _verify(self, db: sqlite3.Connection, rows: int) -> None:
         content = self.file.read(rows)

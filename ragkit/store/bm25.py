@@ -9,85 +9,35 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import shutil
 from collections import Counter
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ragkit.disk.files import atomic_write, sha256_of
-from ragkit.disk.space import full_disk, says_full
+from ragkit.disk.files import atomic_write, sha256_of, sync_folder
+from ragkit.disk.fork import lock_of_threads
+from ragkit.store.bm25_view import Bm25View, IndexUnusableError, Stamp, schema, tantivy_errors
 from ragkit.store.order import Scored, SortKeys, best_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    import numpy as np
     import tantivy
     from numpy.typing import NDArray
 
-    from ragkit.errors import StoreFullError
     from ragkit.text.analyse import Analyser
 
-__all__ = ["Bm25Index", "Bm25View", "IndexUnusableError", "Stamp"]
+__all__ = ["Bm25Index"]
 
 _FORMAT = 1
 _HEAP_BYTES = 128_000_000
-_SPARE = 16
 _STAMP = "stamp.json"
-_NOT_HASHED = {_STAMP, ".managed.json", ".tantivy-meta.lock", ".tantivy-writer.lock"}
-
-
-class IndexUnusableError(Exception):
-    """The index is missing, half written or garbled; never leaves the store, which builds it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stamp:
-    """What the index was when its files were last complete."""
-
-    format: int
-    analyser: str
-    rows: int
-    """Every chunk below this row that was alive is in the index."""
-    sequence: int
-    """Commit of the catalog it was last changed for."""
-    built: int
-    """Commit of the catalog it was last built from nothing for: rows dead by then are not in it."""
-    entries: int
-    """Entries in the index, dead ones included."""
-    files: dict[str, str]
-    """sha256 by name."""
-
-
-class Bm25View(NamedTuple):
-    """An index as it was when it was loaded: it never changes, whatever is written afterwards."""
-
-    stamp: Stamp
-    searcher: tantivy.Searcher
-
-
-@contextlib.contextmanager
-def _tantivy_errors(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        raise _unusable(folder, error) from error
-    except BaseException as error:  # on garbled files Rust panics, and its panic is a BaseException
-        if type(error).__name__ != "PanicException":
-            raise
-        raise _unusable(folder, error) from error
-
-
-def _unusable(folder: Path, error: BaseException) -> IndexUnusableError | StoreFullError:
-    """A full disk is nothing that building again could heal."""
-    return full_disk(folder, error) if says_full(error) else IndexUnusableError(str(error))
+_UNFINISHED = ("*.tmp", ".tmp*")
+"""What a write that was killed leaves: of our stamp, and of tantivy's lists."""
 
 
 class Bm25Index:
@@ -100,27 +50,27 @@ class Bm25Index:
         self._mirror: TemporaryDirectory[str] | None = None
         self._view: Bm25View | None = None
         self._whole = True
-        self._loading = Lock()  # tantivy's index object raises when two threads reload it
+        self._loading = lock_of_threads()  # tantivy's index object raises when two threads reload it
 
     @property
     def rows(self) -> int:
         """Rows covered by what is loaded; -1 before `load`."""
-        return self._view[0].rows if self._view else -1
+        return self._view.stamp.rows if self._view else -1
 
     @property
     def entries(self) -> int:
         """Entries of what is loaded, dead ones included."""
-        return self._view[0].entries if self._view else 0
+        return self._view.stamp.entries if self._view else 0
 
     @property
     def sequence(self) -> int:
         """Commit that what is loaded was last changed for; -1 before `load`."""
-        return self._view[0].sequence if self._view else -1
+        return self._view.stamp.sequence if self._view else -1
 
     @property
     def built(self) -> int:
         """Commit that what is loaded was last built from nothing for; -1 before `load`."""
-        return self._view[0].built if self._view else -1
+        return self._view.stamp.built if self._view else -1
 
     @property
     def whole(self) -> bool:
@@ -140,9 +90,9 @@ class Bm25Index:
         Raises:
             IndexUnusableError: If there is no complete index of this analyser.
         """
-        with self._loading, _tantivy_errors(self._folder):
+        with self._loading, tantivy_errors(self._folder):
             stamp = self._read_stamp()
-            if self._view is None or self._view[0] != stamp or not self._whole:
+            if self._view is None or self._view.stamp != stamp or not self._whole:
                 self._check_files(stamp)
                 self._open(stamp)
                 self._whole = True
@@ -157,7 +107,7 @@ class Bm25Index:
         return stamp
 
     def _check_files(self, stamp: Stamp) -> None:
-        known = self._view[0].files if self._view else {}
+        known = self._view.stamp.files if self._view else {}
         for name, digest in stamp.files.items():
             # tantivy never changes a segment's file, so one that was checked need not be read again; its list may.
             if (known.get(name) != digest or name == "meta.json") and sha256_of(self._folder / name) != digest:
@@ -225,12 +175,11 @@ class Bm25Index:
         """
         if (view := at or self._view) is None:
             raise IndexUnusableError("not loaded")
-        stamp, searcher = view
         terms = Counter(self._analyser(query))
         if not terms or not mask.any():
             return []
-        with _tantivy_errors(self._folder):
-            rows, scores = _candidates(searcher, _query(terms), mask, k, stamp.entries)
+        with tantivy_errors(self._folder):
+            rows, scores = view.candidates(terms, mask, k)
         return best_of(rows, scores, k, sort_keys)
 
     def weights(self, terms: Iterable[str]) -> dict[str, float]:
@@ -241,44 +190,65 @@ class Bm25Index:
         """
         if self._view is None:
             raise IndexUnusableError("not loaded")
-        stamp, searcher = self._view
-        with _tantivy_errors(self._folder):
-            having = {term: searcher.doc_freq("text", term) for term in terms}
-        return {term: math.log(1 + (stamp.entries - n + 0.5) / (n + 0.5)) for term, n in having.items()}
+        with tantivy_errors(self._folder):
+            return self._view.weights(terms)
 
     # Changing
 
-    def append(self, texts: Iterable[tuple[int, str]], *, rows: int, sequence: int) -> None:
+    def append(self, texts: Iterable[tuple[int, str]], *, rows: int, sequence: int, block: int | None = None) -> None:
         """Add chunks to what is loaded, durable on return.
 
         Args:
             texts: `(row, text to index)`.
             rows: What is covered afterwards.
             sequence: Of the catalog.
+            block: See `Stamp.block`.
 
         Raises:
             IndexUnusableError: If nothing is loaded or the files are not as stamped.
         """
-        with _tantivy_errors(self._folder):
+        with tantivy_errors(self._folder):
             self.load()
             with self._doubted():
-                self._write(texts, rows, sequence, fresh=False)
+                self._write(texts, rows, sequence, block, fresh=False)
 
-    def rebuild(self, texts: Iterable[tuple[int, str]], *, rows: int, sequence: int, wipe: bool = True) -> None:
+    def rebuild(
+        self,
+        texts: Iterable[tuple[int, str]],
+        *,
+        rows: int,
+        sequence: int,
+        block: int | None = None,
+        wipe: bool = True,
+    ) -> None:
         """Build the index again, durable on return; searches go on with what they hold open.
 
         Args:
             texts: `(row, text to index)` of every live chunk.
             rows: What is covered afterwards.
             sequence: Of the catalog.
+            block: See `Stamp.block`.
             wipe: Trust nothing that lies there; else the files are sound, and stand until the new ones are complete.
         """
-        with _tantivy_errors(self._folder):
+        with tantivy_errors(self._folder):
             if wipe:
                 shutil.rmtree(self._folder, ignore_errors=True)
                 self._folder.mkdir()
             with self._doubted():
-                self._write(texts, rows, sequence, fresh=True)
+                self._write(texts, rows, sequence, block, fresh=True)
+
+    def discard(self) -> None:
+        """Make the files count for nothing, for every process; searches go on with what they hold open.
+
+        It is built again before anything more is added to it. Needs no room on the disk.
+
+        Raises:
+            OSError: If that cannot be written.
+        """
+        self._whole = False
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            (self._folder / _STAMP).unlink()
+            sync_folder(self._folder)
 
     @contextlib.contextmanager
     def _doubted(self) -> Iterator[None]:
@@ -289,10 +259,12 @@ class Bm25Index:
             self._whole = False
             raise
 
-    def _write(self, texts: Iterable[tuple[int, str]], rows: int, sequence: int, *, fresh: bool) -> None:
+    def _write(
+        self, texts: Iterable[tuple[int, str]], rows: int, sequence: int, block: int | None, *, fresh: bool
+    ) -> None:
         import tantivy
 
-        index = tantivy.Index(_schema(), path=str(self._folder))
+        index = tantivy.Index(schema(), path=str(self._folder))
         writer = index.writer(_HEAP_BYTES, 1)
         if fresh:
             writer.delete_all_documents()
@@ -305,7 +277,7 @@ class Bm25Index:
         # Merges rewrite the list of segments: the stamp must be of what stands when they are done.
         writer.wait_merging_threads()
         index.reload()
-        hashes = self._hashes({} if fresh or not self._view else self._view[0].files)
+        hashes = self._hashes({} if fresh or not self._view else self._view.stamp.files)
         stamp = Stamp(
             format=_FORMAT,
             analyser=self._analyser.name,
@@ -314,52 +286,27 @@ class Bm25Index:
             built=sequence if fresh else self.built,
             entries=index.searcher().num_docs,
             files=hashes,
+            block=block,
         )
+        self._share()
         atomic_write(self._folder / _STAMP, json.dumps(asdict(stamp)).encode())
         with self._loading:
             self._index = None if fresh else self._index
             self._open(stamp)
 
     def _hashes(self, known: Mapping[str, str]) -> dict[str, str]:
-        names = sorted(path.name for path in self._folder.iterdir() if path.name not in _NOT_HASHED)
+        for pattern in _UNFINISHED:
+            for path in self._folder.glob(pattern):
+                path.unlink(missing_ok=True)
+        # Hidden ones are locks and tantivy's list of what it may remove: no part of what is read.
+        names = sorted(path.name for path in self._folder.iterdir() if path.name != _STAMP and path.name[0] != ".")
         kept = {name: known[name] for name in names if name in known and name != "meta.json"}
         return {name: kept.get(name) or sha256_of(self._folder / name) for name in names}
 
-
-@lru_cache(maxsize=1)
-def _schema() -> tantivy.Schema:
-    import tantivy
-
-    builder = tantivy.SchemaBuilder()
-    builder.add_text_field("text", stored=False, tokenizer_name="whitespace", index_option="freq")
-    builder.add_unsigned_field("row", stored=False, indexed=False, fast=True)
-    return builder.build()
-
-
-def _query(terms: Counter[str]) -> tantivy.Query:
-    import tantivy
-
-    schema, query = _schema(), tantivy.Query
-    parts = [
-        query.boost_query(query.term_query(schema, "text", term, "freq"), float(count)) for term, count in terms.items()
-    ]
-    return query.boolean_query([(tantivy.Occur.Should, part) for part in parts])
-
-
-def _candidates(
-    searcher: tantivy.Searcher, query: tantivy.Query, mask: NDArray[np.bool_], k: int, entries: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Fetch until k rows pass and the next one scores lower, or nothing is left; give rows and scores."""
-    # A filter can pass anything: take all matches at once. Otherwise only dead rows and ties need more than k.
-    limit = k + _SPARE if np.count_nonzero(mask) > 0.8 * len(mask) else entries
-    while True:
-        limit = max(1, min(limit, entries))
-        found = searcher.search(query, limit=limit, count=False).hits
-        rows = np.array(searcher.fast_field_values("row", [address for _, address in found]), dtype=np.int64)
-        allowed = rows < len(mask)
-        allowed[allowed] = mask[rows[allowed]]
-        scores = np.array([score for score, _ in found], dtype=np.float64)
-        passing = scores[allowed]
-        if len(found) < limit or limit == entries or (len(passing) >= k and scores[-1] < passing[k - 1]):
-            return rows[allowed], passing
-        limit *= 4
+    def _share(self) -> None:
+        """Let read who may read the folder: tantivy writes its lists for the own account alone."""
+        mode = self._folder.stat().st_mode & 0o666
+        for path in self._folder.iterdir():
+            if mode & ~path.stat().st_mode:
+                with contextlib.suppress(PermissionError):  # another account's, who made it as it wanted it
+                    path.chmod(mode)

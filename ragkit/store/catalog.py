@@ -46,6 +46,9 @@ __all__ = [
 ]
 
 
+_DIGITS = 18
+"""Of an ordinal: what SQLite holds."""
+
 _KEYS_AT_ONCE = 200
 """Of one statement: few different ones, so that SQLite's compiled ones are found again."""
 
@@ -124,8 +127,18 @@ def _stored(found: tuple[Any, ...]) -> StoredDocument:
 
 def find_document(db: sqlite3.Connection, doc_id: str) -> tuple[int, StoredDocument] | None:
     """Give a document with its key, None where there is none."""
+    if not _may_name(doc_id):
+        return None
     found = db.execute(f"{_DOCUMENT} WHERE doc_id = ?", (doc_id,)).fetchone()
     return (found[0], _stored(found)) if found else None
+
+
+def _may_name(name: object) -> bool:
+    # What is no text or cannot be encoded names nothing, and SQLite would not take it.
+    try:
+        return isinstance(name, str) and name.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def documents_after(db: sqlite3.Connection, doc_id: str, condition: Sql, limit: int) -> list[StoredDocument]:
@@ -185,8 +198,15 @@ def sort_keys(db: sqlite3.Connection, rows: Iterable[int]) -> dict[int, tuple[st
 
 def row_of_chunk(db: sqlite3.Connection, chunk_id: str) -> int | None:
     """Give the row of a chunk, None where there is none."""
+    if not _may_name(chunk_id):
+        return None
     doc_id, _, ordinal = chunk_id.rpartition("#")
-    if not ordinal.isascii() or not ordinal.isdigit() or chunk_name(doc_id, int(ordinal)) != chunk_id:
+    if (
+        not ordinal.isascii()
+        or not ordinal.isdigit()
+        or len(ordinal) > _DIGITS
+        or chunk_name(doc_id, int(ordinal)) != chunk_id
+    ):
         return None
     found = db.execute(
         "SELECT row FROM chunks WHERE document = (SELECT id FROM documents WHERE doc_id = ?) AND ordinal = ?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from ragkit.errors import (
     ConfigError,
     IndexMismatchError,
     InputError,
+    StoreError,
     StoreNotFoundError,
     shorten,
 )
@@ -21,7 +23,8 @@ from ragkit.store import catalog
 from ragkit.store.batch import GROUP_DOCUMENTS, Batch
 from ragkit.store.folder import Folder
 from ragkit.store.ledger import Ledger
-from ragkit.store.manifest import Manifest, check_encoder, describe, with_chunker
+from ragkit.store.manifest import Manifest, describe, with_chunker
+from ragkit.store.opening import check_open, new_dim
 from ragkit.store.records import NewChunk, NewDocument
 from ragkit.store.turns import CollectionWriter
 from ragkit.store.vectors import as_precision
@@ -32,11 +35,10 @@ from ragkit.text.analyse import Analyser
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from ragkit.encoder import Vectors
-    from ragkit.store.vectors import Precision
 
 __all__ = ["Collection"]
 
@@ -84,7 +86,7 @@ class Collection(CollectionWriter):
             precision: `float16` or `float32`, in which vectors of a new collection are stored; None for `float16`,
                 which halves the file and changes a cosine by less than 0.001. Compared with that of an existing one.
             repair: Open it for writing although vectors are missing, so that `ragkit.ingest.reindex` can make them.
-            wait_s: How long a write waits for another process to stop writing.
+            wait_s: How long a write waits for another process, or thread, to stop writing.
 
         Raises:
             StoreNotFoundError: If there is no collection and none is to be made.
@@ -96,26 +98,28 @@ class Collection(CollectionWriter):
         files = Folder(Path(folder))
         encoder = None if embeddings is None else as_encoder(embeddings)
         asked = None if precision is None else as_precision(precision)
-        found = files.manifest()
-        if found is None:
+        made: Manifest | None = None
+        if files.manifest() is None:
             if not create or read_only:
                 raise StoreNotFoundError(
                     f"there is no collection in {files.path}: index into it first, or check the name."
                 )
             new = describe(
                 encoder,
-                dim=_new_dim(encoder, dim),
+                dim=new_dim(encoder, dim),
                 analyser=analyser or Analyser(),
                 chunker=dict(chunker or {}),
                 precision=asked or "float16",
             )
-            found = files.create(new, wait_s=wait_s)
-            if found is new:
-                return cls._opened(files, encoder, read_only=read_only, wait_s=wait_s)
-        _check_open(found, encoder, dim, analyser, asked)
-        if not read_only:
-            files.upgrade(found, wait_s=wait_s)
-        collection = cls._opened(files, encoder, read_only=read_only, wait_s=wait_s)
+            own = files.create(new, wait_s=wait_s)
+            made = own if own is new else None
+        collection = cls._opened(
+            files,
+            encoder,
+            lambda manifest: None if manifest == made else check_open(manifest, encoder, dim, analyser, asked),
+            read_only=read_only,
+            wait_s=wait_s,
+        )
         with ExitStack() as unless_fine:
             unless_fine.callback(collection.close)
             if not repair:
@@ -128,11 +132,36 @@ class Collection(CollectionWriter):
         return collection
 
     @classmethod
-    def _opened(cls, files: Folder, encoder: Encoder | None, *, read_only: bool, wait_s: float) -> Collection:
-        found = files.found()
-        if found is None:
-            raise StoreNotFoundError(f"the collection in {files.path} was removed while it was being opened.")
-        return cls(files, found, encoder, read_only=read_only, wait_s=wait_s)
+    def _opened(
+        cls,
+        files: Folder,
+        encoder: Encoder | None,
+        check: Callable[[Manifest], None],
+        *,
+        read_only: bool,
+        wait_s: float,
+    ) -> Collection:
+        """Open the very generation that was checked; another one, if that was replaced meanwhile."""
+        while True:
+            found = files.found()
+            if found is None:
+                raise StoreNotFoundError(f"the collection in {files.path} was removed while it was being opened.")
+            try:
+                check(found.manifest)
+                if not read_only:
+                    files.upgrade(found.manifest, wait_s=wait_s)
+                collection = cls(files, found, encoder, read_only=read_only, wait_s=wait_s)
+            except (StoreError, OSError) as error:
+                if files.mark() != found.mark:
+                    continue
+                if isinstance(error, IndexMismatchError) or read_only or os.access(files.path, os.W_OK):
+                    raise
+                raise StoreError(
+                    f"{files.path} cannot be written by this account: open it with read_only=True."
+                ) from error
+            if files.mark() == found.mark:
+                return collection
+            collection.close()
 
     def _check_whole(self) -> None:
         """Check that no acknowledged change is missing, and, for writing, the vector file's length."""
@@ -162,7 +191,7 @@ class Collection(CollectionWriter):
         """
         if with_chunker(self.manifest, chunker) == self.manifest:
             return
-        with self.writing():  # another process may have named one since this one opened it
+        with self._writing():  # another process may have named one since this one opened it
             changed = with_chunker(self.manifest, chunker)
             if changed != self.manifest:
                 self._files.record(changed)
@@ -173,6 +202,11 @@ class Collection(CollectionWriter):
 
     def put(self, document: NewDocument, vectors: Any) -> None:
         """Insert a document, or replace the one of the same `doc_id`, in one transaction; durable on return.
+
+        Some calls also build a derived index again before they return: the words, when more than a tenth of their
+        entries is of deleted or replaced chunks (about 10 s for 100,000 chunks), and the approximate index of vectors
+        from 50,000 chunks on, when a quarter was added or a fifth deleted (about 2 s). In between a call costs
+        milliseconds; spread over all calls the building is a small multiple of indexing each chunk once.
 
         Args:
             document: With its chunks.
@@ -202,8 +236,7 @@ class Collection(CollectionWriter):
                     batch.add(prepared(document, vectors, generation.manifest.dim))
             finally:
                 batch.commit()
-                generation.words.after_write()
-                generation.dense.follow()
+                generation.after_write()
 
     def add_texts(
         self,
@@ -227,11 +260,11 @@ class Collection(CollectionWriter):
             ConfigError: If the collection was opened without embeddings.
             InputError: If the numbers differ or a text does not fit.
         """
-        if self.encoder is None:
-            raise ConfigError(
-                f"{self.folder} was opened without embeddings: pass them to Collection.open to add texts."
-            )
+        self._own_encoder()
         given = list(texts)
+        for text in given:
+            if not isinstance(text, str):
+                raise InputError(f"texts must be a list of texts, got {shorten(repr(text))} among them.")
         ids = [uuid.uuid4().hex for _ in given] if doc_ids is None else list(doc_ids)
         about: Sequence[Mapping[str, Any]] = [{}] * len(given) if metadatas is None else metadatas
         if not len(given) == len(ids) == len(about):
@@ -240,12 +273,31 @@ class Collection(CollectionWriter):
             )
         for start in range(0, len(given), GROUP_DOCUMENTS):
             part = slice(start, start + GROUP_DOCUMENTS)
-            vectors = self._vectors_of(self.encoder, given[part])
-            self.put_many(
-                (NewDocument(doc_id=doc_id, text=text, metadata=metadata, chunks=_whole(text)), vectors[text])
-                for doc_id, text, metadata in zip(ids[part], given[part], about[part], strict=True)
+            self._add_part(
+                [
+                    NewDocument(doc_id=doc_id, text=text, metadata=metadata, chunks=_whole(text))
+                    for doc_id, text, metadata in zip(ids[part], given[part], about[part], strict=True)
+                ]
             )
         return ids
+
+    def _add_part(self, documents: Sequence[NewDocument]) -> None:
+        while True:
+            with self._using() as current:
+                encoder, generation = self._own_encoder(), current.manifest.generation
+            vectors = self._vectors_of(encoder, [document.text for document in documents])
+            # Others may write while the model works; if that was building anew, the vectors may be of the model before.
+            with self.writing():
+                if self.encoder is encoder and self.manifest.generation == generation:
+                    self.put_many((document, vectors[document.text]) for document in documents)
+                    return
+
+    def _own_encoder(self) -> Encoder:
+        if self.encoder is None:
+            raise ConfigError(
+                f"{self.folder} was opened without embeddings: pass them to Collection.open to add texts."
+            )
+        return self.encoder
 
     def _vectors_of(self, encoder: Encoder, texts: Iterable[str]) -> dict[str, Vectors]:
         """Give for each text the vectors of its chunks, `(1, dim)`, or `(0, dim)` where it is empty."""
@@ -273,6 +325,9 @@ class Collection(CollectionWriter):
     def delete(self, doc_ids: Iterable[str] = (), *, where: str | Mapping[str, Any] | None = None) -> int:
         """Take documents out: those named, and those that pass the filter, if one is given.
 
+        A call that makes more than a tenth of the word index, or a fifth of the approximate one, dead builds it again
+        before it returns, as `put` does: seconds for 100,000 chunks, however few documents this call deletes.
+
         Returns:
             How many there were; a missing id is no error.
 
@@ -285,14 +340,17 @@ class Collection(CollectionWriter):
             raise InputError(
                 f"doc_ids must be a list of ids, got the text {shorten(doc_ids)!r}: pass [{shorten(doc_ids)!r}]."
             )
+        chosen = list(doc_ids)
+        for doc_id in chosen:
+            if not isinstance(doc_id, str):
+                raise InputError(f"a doc_id must be a text, got {shorten(repr(doc_id))}.")
         node = parse(where)
         if where is not None and node is None:
             raise InputError("the filter is empty, so all documents would go: name a condition, or their doc_ids.")
         with self._writing() as (writer, generation):
-            gone = writer.delete(generation, list(doc_ids), node)
+            gone = writer.delete(generation, chosen, node)
             if gone:
-                generation.words.after_write()
-                generation.dense.follow()
+                generation.after_write()
         return gone
 
     # Closing
@@ -318,39 +376,3 @@ class Collection(CollectionWriter):
 
 def _whole(text: str) -> list[NewChunk]:
     return [NewChunk(0, len(text))] if text else []
-
-
-def _new_dim(encoder: Encoder | None, dim: int | None) -> int:
-    if encoder is not None:
-        if dim not in (None, encoder.card.dim):
-            raise ConfigError(
-                f"dim is {dim}, but {encoder.card.model} gives {encoder.card.dim} dimensions: leave dim out."
-            )
-        return encoder.card.dim
-    if dim is None or dim < 1:
-        raise ConfigError(
-            f"a new collection needs embeddings, or the dimension of its vectors (dim=384), got dim={dim}."
-        )
-    return dim
-
-
-def _check_open(
-    found: Manifest,
-    encoder: Encoder | None,
-    dim: int | None,
-    analyser: Analyser | None,
-    precision: Precision | None,
-) -> None:
-    if dim not in (None, found.dim):
-        raise IndexMismatchError(f"the collection holds {found.dim}-dim vectors, asked for dim={dim}: leave dim out.")
-    if analyser is not None and analyser != found.analyser:
-        raise IndexMismatchError(
-            f"the collection analyses words with {found.analyser.name}, asked for {analyser.name}: "
-            "use the same, or index into a new folder."
-        )
-    if precision not in (None, found.precision):
-        raise IndexMismatchError(
-            f"the collection keeps its vectors as {found.precision}, asked for {precision}: leave precision out."
-        )
-    if encoder is not None:
-        check_encoder(found, encoder)

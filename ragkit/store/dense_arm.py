@@ -10,15 +10,15 @@ the writer builds it again when they, or the dead in it, have become many.
 from __future__ import annotations
 
 import logging
-from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ragkit.disk.fork import lock_of_threads
 from ragkit.errors import StoreDamagedError
 from ragkit.store import catalog, quantised
 from ragkit.store.blocks import crc_before
-from ragkit.store.bm25 import IndexUnusableError
+from ragkit.store.bm25_view import IndexUnusableError
 from ragkit.store.dense import ExactScan
 from ragkit.store.order import Scored, SortKeys, best, best_of
 
@@ -47,6 +47,9 @@ about five times the last one: seconds, where embedding the rows took many minut
 
 _K_OF_DEPTH = 20
 """Rows wanted for which the stamp's depth is deep enough: it was measured for ten."""
+
+_MOST_QUERIES = 512
+"""Answered together: each takes 40 kB while the rows are multiplied, however many rows there are."""
 
 _MOST_DEAD = 0.2
 _RETRIED_AT = 2.0
@@ -78,7 +81,7 @@ class DenseArm:
         self._scan: ExactScan | None = None
         self._tail: tuple[int, ExactScan] | None = None
         self._loaded: _Loaded | None = None
-        self._lock = Lock()
+        self._lock = lock_of_threads()
 
     def scan(self, db: sqlite3.Connection, rows: int) -> ExactScan:
         """Give the exact scan of at least the first `rows` rows.
@@ -112,6 +115,14 @@ class DenseArm:
         """
         scan = self.scan(db, view.state.rows)
         index = None if exact or view.filtered else self._index(db, view.state)
+        found: list[list[Scored]] = []
+        for start in range(0, len(queries), _MOST_QUERIES):
+            found += self._search(scan, index, queries[start : start + _MOST_QUERIES], view, k, sort_keys)
+        return found
+
+    def _search(
+        self, scan: ExactScan, index: Quantised | None, queries: Vectors, view: View, k: int, sort_keys: SortKeys
+    ) -> list[list[Scored]]:
         if index is None or k * index.stamp.depth > _K_OF_DEPTH * index.stamp.entries // 4:
             return _as_cosines(scan.search(queries, view.mask, k, sort_keys))
         found = self._approximate(index, scan, queries, view, k, sort_keys)
@@ -197,21 +208,34 @@ class DenseArm:
             StoreDamagedError: If the vector file is damaged.
         """
         with self._connections.reading() as db:
-            state = catalog.read_state(db)
-            if not (_is_worth(state, self._vectors.file.dim) and self._is_behind(db, state)):
-                return
-            try:
-                self._build(db, state)
-            except StoreDamagedError:
-                raise
-            except (OSError, RuntimeError) as error:  # FAISS raises the latter, also where memory is short
-                _LOG.warning("approximate index cannot be built, every row is scanned: %s", error)
+            self.after_write(db, catalog.read_state(db))
+
+    def after_write(self, db: sqlite3.Connection, state: State) -> None:
+        """Follow to the commit that the caller has just made; see `follow`.
+
+        Args:
+            db: In a transaction that sees the commit.
+            state: Of that transaction.
+
+        Raises:
+            StoreDamagedError: If the vector file is damaged.
+        """
+        if not (_is_worth(state, self._vectors.file.dim) and self._is_behind(db, state)):
+            return
+        try:
+            self._build(db, state)
+        except StoreDamagedError:
+            raise
+        except (OSError, RuntimeError, MemoryError) as error:  # FAISS raises the second, also where memory is short
+            _LOG.warning("approximate index cannot be built, every row is scanned: %s", str(error) or "memory is short")
 
     def _is_behind(self, db: sqlite3.Connection, state: State) -> bool:
         with self._lock:
-            if self._loaded is None or self._loaded.sequence != state.sequence:
-                self._loaded = self._look(db, state.sequence)
-            index = self._loaded.found
+            known = self._loaded
+            # Another process may have built it again while it was the writer: then the stamp is another file.
+            if known is None or known.found is None or known.seen != self._seen():
+                self._loaded = known = self._look(db, state.sequence)
+            index = known.found
         if index is None or index.stamp.rows > state.rows:
             return True
         stamp = index.stamp

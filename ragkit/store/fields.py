@@ -38,6 +38,9 @@ CONTAINERS: Final = frozenset({"list", "object"})
 
 _INT64 = 2**63
 
+_DEEPEST: Final = 200
+"""Lists and mappings in one another; far below where Python and JSON give up."""
+
 
 class FieldValue(NamedTuple):
     """One typed value of one field of a document."""
@@ -63,9 +66,10 @@ def json_ready(metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Give a copy of `metadata` as JSON holds it: dates as ISO 8601 text, tuples as lists, numpy scalars as numbers.
 
     Raises:
-        InputError: If a key is not text, or a value is something JSON cannot hold (NaN and infinity included).
+        InputError: If a key is not text, or a value is nested too deep or something JSON cannot hold (NaN and infinity
+            included).
     """
-    return {_key(key): _json_value(value, str(key)) for key, value in metadata.items()}
+    return {_key(key): _json_value(value, str(key), 1) for key, value in metadata.items()}
 
 
 def _key(key: object) -> str:
@@ -83,7 +87,11 @@ def _encodable(text: str, name: str) -> str:
     return text
 
 
-def _json_value(value: Any, name: str) -> Any:
+def _json_value(value: Any, name: str, depth: int) -> Any:
+    if depth > _DEEPEST:
+        raise InputError(
+            f"metadata field {shorten(name)!r} is nested more than {_DEEPEST} deep: store its inner part as text."
+        )
     if isinstance(value, np.generic):
         value = value.item()
     match value:
@@ -98,9 +106,9 @@ def _json_value(value: Any, name: str) -> Any:
         case date():
             return value.isoformat()
         case Mapping():
-            return {_key(key): _json_value(item, f"{name}.{key}") for key, item in value.items()}
+            return {_key(key): _json_value(item, f"{name}.{key}", depth + 1) for key, item in value.items()}
         case list() | tuple():
-            return [_json_value(item, name) for item in value]
+            return [_json_value(item, name, depth + 1) for item in value]
     raise InputError(
         f"metadata field {shorten(name)!r} is {shorten(repr(value))} ({type(value).__name__}); "
         "expected text, a finite number, true, false, None, a date, or lists and mappings of these."

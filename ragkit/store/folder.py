@@ -7,9 +7,11 @@ import logging
 import os
 import re
 import shutil
+import stat
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ragkit.disk.files import refuse_network_folder, sync_folder
@@ -19,10 +21,10 @@ from ragkit.errors import StoreDamagedError, StoreError
 from ragkit.store.manifest import MANIFEST, Manifest, read_manifest, write_manifest
 from ragkit.store.restore import restored, write_copy
 from ragkit.store.schema import MIGRATIONS
+from ragkit.store.witness import WITNESS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ragkit.store.vectors import Precision
 
@@ -32,8 +34,6 @@ _LOG = logging.getLogger(__name__)
 _GENERATION: Final = re.compile(r"generation-([1-9][0-9]*)")
 _SUFFIXES: Final = {"float16": "f16", "float32": "f32"}
 _POLL_S: Final = 0.01
-_LEAST_BYTES: Final = 512
-"""SQLite takes a file that is shorter than its smallest page for an empty database."""
 
 
 class Mark(NamedTuple):
@@ -86,7 +86,7 @@ class Parts:
     @property
     def witness(self) -> Path:
         """Number of the last commit; see `witness.py`."""
-        return self.path / "last-commit"
+        return self.path / WITNESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,11 @@ class Folder:
                 )
         except StoreDamagedError as damage:
             error, reason = damage, str(damage).partition(":")[0]
-        if (copy := restored(self.generations(), self.path, empty=error is not None)) is not None:
+        try:
+            copy = restored(self.generations(), self.path, empty=error is not None)
+        except StoreDamagedError as wreck:
+            raise error or wreck from None
+        if copy is not None:
             _LOG.warning("%s: the manifest is restored from generation %d", reason, copy.generation)
             return Found(copy, mark, lost=True)
         if error is not None:
@@ -173,9 +177,14 @@ class Folder:
             StoreError: If the folder holds something else.
         """
         self._check_empty()
-        self.path.mkdir(parents=True, exist_ok=True)
-        lock = WriterLock(self.lock)
-        lock.acquire(wait_s)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = WriterLock(self.lock)
+            lock.acquire(wait_s)
+        except PermissionError as error:
+            raise StoreError(
+                f"a collection cannot be made in {self.path} ({error}): name a folder that this account may write to."
+            ) from error
         try:
             if (others := self.found()) is not None:
                 return others.manifest
@@ -194,6 +203,8 @@ class Folder:
             complete: Say that there is nothing more to come; see `restore.py`.
         """
         parts = self.parts(manifest)
+        if manifest.generation and parts.path.is_dir():  # left by a replacement that failed under this very lock
+            shutil.rmtree(parts.path)
         parts.path.mkdir()
         with closing(connect(parts.catalog)) as db:
             migrate(db, MIGRATIONS)
@@ -279,7 +290,7 @@ def _flat_names() -> Iterator[str]:
     """Give the names of all that may lie in the folder of a generation, the catalog first."""
     yield from ("catalog.sqlite", *(f"catalog.sqlite-{kind}" for kind in ("journal", "wal", "shm")))
     yield from (f"vectors.{suffix}" for suffix in _SUFFIXES.values())
-    yield from ("bm25", "dense", "last-commit")
+    yield from ("bm25", "dense", WITNESS)
 
 
 def _wait_for_readers(path: Path, wait_s: float) -> None:
@@ -301,9 +312,14 @@ def _wait_for_readers(path: Path, wait_s: float) -> None:
 
 
 def bytes_in(path: Path) -> int:
-    """Give the size of a file, or of all files below a folder; 0 where nothing is."""
-    total = 0
-    for found in (path, *path.rglob("*")):
-        with suppress(FileNotFoundError):  # a writer may be replacing files
-            total += found.stat().st_size if found.is_file() else 0
-    return total
+    """Give the size of a file, or of all files below a folder; 0 where nothing is, and for what vanishes meanwhile."""
+    if not path.is_dir():
+        return _size(path)
+    return sum(_size(Path(folder) / name) for folder, _, names in os.walk(path) for name in names)
+
+
+def _size(path: Path) -> int:
+    with suppress(OSError):  # a writer may be replacing files
+        status = path.stat()
+        return status.st_size if stat.S_ISREG(status.st_mode) else 0
+    return 0

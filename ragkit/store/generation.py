@@ -12,9 +12,11 @@ import os
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import finalize
 
 import numpy as np
 
+from ragkit.disk.fork import on_fork
 from ragkit.errors import IndexMismatchError
 from ragkit.store import catalog
 from ragkit.store.blocks import SoundVectors
@@ -66,8 +68,9 @@ class Generation:
         self.parts = folder.parts(found.manifest)
         self.foreign = foreign
         self._descriptor = os.open(self.parts.path, os.O_RDONLY)
+        self._closing = finalize(self, os.close, self._descriptor)
         self._inode = os.fstat(self._descriptor).st_ino
-        self._users = 0
+        self._users = self._forks = 0
         self._retired = self._closed = False
         self._lock = Lock()
         self.vectors = SoundVectors(VectorFile(self.parts.vectors, self.manifest.dim, self.manifest.precision))
@@ -75,6 +78,7 @@ class Generation:
         self.words = Words(Bm25Index(self.parts.bm25, self.manifest.analyser), self.connections, writer)
         self._snapshot: Snapshot | None = None
         self.dense = DenseArm(self.vectors, self.parts.dense, self.connections)
+        on_fork(self)
 
     # What is found in it
 
@@ -89,6 +93,13 @@ class Generation:
         every = self.vectors.read(db, catalog.read_state(db).rows)
         rows = every[np.fromiter(known.values(), dtype=np.int64, count=len(known))].astype(np.float32)
         return dict(zip(known, rows, strict=True))
+
+    def after_write(self) -> None:
+        """Bring the derived indexes to the commit that the caller, who is the writer and stays it, has just made."""
+        with self.connections.reading() as db:
+            state = catalog.read_state(db)
+            self.words.after_write(db, state)
+            self.dense.after_write(db, state)
 
     def check_model(self) -> None:
         """Check that vectors of the model that the collection was opened with may be compared with these.
@@ -111,10 +122,11 @@ class Generation:
         if not self._enter():
             yield False
             return
+        forks = self._forks
         try:
             yield True
         finally:
-            self._leave()
+            self._leave(forks)
 
     def _enter(self) -> bool:
         with self._lock:
@@ -125,8 +137,10 @@ class Generation:
             self._users += 1
             return True
 
-    def _leave(self) -> None:
+    def _leave(self, forks: int) -> None:
         with self._lock:
+            if forks != self._forks:
+                return  # entered in the process that this one was forked from
             self._users -= 1
             if not self._users:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
@@ -154,4 +168,24 @@ class Generation:
             self._closed = True
             self.connections.close()
             self.words.index.close()
-            os.close(self._descriptor)
+            self._closing()
+
+    def before_fork(self) -> None:
+        """Let go of what a child must not have, until `after_fork`."""
+        self._lock.acquire()  # before that of the connections, as in `_close`
+        self.connections.before_fork()
+
+    def after_fork(self, *, child: bool) -> None:
+        """Go on; the child with its own descriptor: unlocking the one that it was given would unlock its parent's."""
+        try:
+            if child and not self._closed:
+                shared = self._closing
+                self._descriptor = os.open(".", os.O_RDONLY, dir_fd=self._descriptor)  # though it may be removed by now
+                self._closing = finalize(self, os.close, self._descriptor)
+                shared()
+                self._users, self._forks = 0, self._forks + 1
+                if self._retired:
+                    self._close()
+        finally:
+            self.connections.after_fork()
+            self._lock.release()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ragkit.errors import IndexMismatchError, InputError
+from ragkit.rank.topk import check_k
 from ragkit.store import catalog
 from ragkit.store.hits import hits_of
 from ragkit.store.lookup import look_up
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ragkit.encoder import Vectors
-    from ragkit.store.bm25 import Bm25View
+    from ragkit.store.bm25_view import Bm25View
     from ragkit.store.generation import Generation
     from ragkit.store.hits import Retrieved
     from ragkit.store.lookup import Named
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from ragkit.store.words import View
     from ragkit.types import Hit
 
-__all__ = ["Moment", "check_k"]
+__all__ = ["Moment"]
 
 
 class Moment:
@@ -114,16 +115,6 @@ class Moment:
     def hits(self, runs: Sequence[Sequence[Retrieved]]) -> list[list[Hit]]:
         """Give each query's rows as hits, ranks from 1."""
         return hits_of(self._db, runs)
-
-
-def check_k(k: int) -> None:
-    """Refuse a number of results below 1.
-
-    Raises:
-        InputError: If k < 1.
-    """
-    if k < 1:
-        raise InputError(f"k must be at least 1, got {k}.")
 
 
 def _unit_queries(queries: Any, dim: int) -> Vectors:

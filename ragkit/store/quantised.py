@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ragkit.disk.files import atomic_write
-from ragkit.store.bm25 import IndexUnusableError
+from ragkit.store.bm25_view import IndexUnusableError
 from ragkit.store.threads import on_threads
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _LEAST_DIM = 64
 _PART_ROWS = 131_072
 """Parts are searched on a thread each."""
 _TRAINED_ROWS = 20_480
-_BLOCK_ROWS = 65_536
+_BLOCK_ROWS = 8_192
 _DEPTHS = (64, 128, 256, 512, 1_024)
 _QUERIES = 128
 _K = 10
@@ -94,7 +94,7 @@ def can_quantise(dim: int) -> bool:
 def build(scan: ExactScan, live: NDArray[np.int64], *, rows: int, block: int | None) -> Quantised:
     """Build an index, and measure it.
 
-    Costs about a second and 10 µs a row; memory for the codes and 65,536 rows.
+    Costs about a second and 10 µs a row; memory for the codes and the rows it learns from.
 
     Args:
         scan: Of the vector file.

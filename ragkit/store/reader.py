@@ -1,13 +1,13 @@
-"""What can be read of a collection, and found in it."""
+"""What can be read of a collection, in whichever generation of its files counts."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ragkit.disk.fork import lock_of_threads
 from ragkit.errors import (
     DocumentNotFoundError,
     IndexMismatchError,
@@ -19,10 +19,8 @@ from ragkit.errors import (
 from ragkit.store import catalog
 from ragkit.store.folder import bytes_in
 from ragkit.store.generation import Generation
-from ragkit.store.hits import listed
 from ragkit.store.lookup import kept_ids, look_up
 from ragkit.store.manifest import check_encoder, same_model
-from ragkit.store.moment import Moment
 from ragkit.store.records import StoredChunk, StoredDocument
 from ragkit.store.where import parse
 from ragkit.store.writer import Writer
@@ -37,12 +35,10 @@ if TYPE_CHECKING:
     from ragkit.store.lookup import Named
     from ragkit.store.manifest import Manifest
     from ragkit.text.analyse import Analyser
-    from ragkit.types import Hit
 
 __all__ = ["CollectionReader"]
 
 _PAGE = 256
-_TRIES = 3
 
 
 class CollectionReader:
@@ -72,7 +68,7 @@ class CollectionReader:
         self._wait_s = wait_s
         self._opened_as = found.manifest
         self._closed = False
-        self._following = Lock()
+        self._following = lock_of_threads()
         self._writer = None if read_only else Writer(folder.lock, wait_s=wait_s)
         self._generation = self._generation_of(found)
 
@@ -345,73 +341,3 @@ class CollectionReader:
         """
         with self._reading() as (generation, db):
             return generation.words.weights(terms, catalog.read_state(db))
-
-    # Searching
-
-    @contextmanager
-    def moment(self, *, where: str | Mapping[str, Any] | None = None, words: bool = True) -> Iterator[Moment]:
-        """Run a block on one committed moment, which both arms search as rows; see `ragkit.store.moment.Moment`.
-
-        Args:
-            where: Chunks that may be found; see `where.py`.
-            words: Whether the block searches by words.
-
-        Raises:
-            WhereError: If the filter does not fit.
-            StoreError: If the word index is unusable and another process keeps it from being built again.
-        """
-        node = parse(where)
-        for tries_left in reversed(range(_TRIES)):
-            with self._reading() as (generation, db):
-                view = generation.view(db, node)
-                searched = words and bool(view.mask.any())
-                index = generation.words.at(view.state) if searched else None
-                if searched and index is None and tries_left:
-                    continue  # a writer dropped dead entries meanwhile, which this moment still had: take a newer one
-                yield Moment(generation, db, view, index or generation.words.index.view)
-                return
-
-    def search_dense(
-        self, queries: Any, *, k: int, where: str | Mapping[str, Any] | None = None, exact: bool = False
-    ) -> list[list[Hit]]:
-        """Find the nearest chunks by cosine.
-
-        Exactly, unless the collection is so large that it has an approximate index (`info` tells, with its recall).
-
-        Args:
-            queries: `(q, dim)` floats, answered together; scaled to unit length. A zero vector scores 0 with all.
-            k: Hits per query, at least 1.
-            where: Chunks that may be found; see `where.py`. A filtered search is always exact.
-            exact: Use no approximate index.
-
-        Returns:
-            For each query `min(k, passing chunks)` hits by falling cosine, ties by (doc_id, chunk_id).
-
-        Raises:
-            InputError: If `k` or the queries do not fit; `WhereError` for the filter.
-            IndexMismatchError: If the dimension differs.
-            StoreDamagedError: If the vector file is damaged.
-        """
-        with self.moment(where=where, words=False) as moment:
-            return moment.hits([listed(run, "dense") for run in moment.dense(queries, k=k, exact=exact)])
-
-    def search_bm25(
-        self, queries: Sequence[str], *, k: int, where: str | Mapping[str, Any] | None = None
-    ) -> list[list[Hit]]:
-        """Find chunks by their words, best BM25 score first.
-
-        Args:
-            queries: Any texts; there is no query syntax.
-            k: Hits per query, at least 1.
-            where: Chunks that may be found; see `where.py`.
-
-        Returns:
-            For each query at most `k` hits that share a term with it, by falling score above 0, ties by
-            (doc_id, chunk_id). A query without terms (only stop words) finds nothing.
-
-        Raises:
-            InputError: If `k` or the queries do not fit; `WhereError` for the filter.
-            StoreError: If the index is unusable and another process keeps it from being built again.
-        """
-        with self.moment(where=where) as moment:
-            return moment.hits([listed(run, "bm25") for run in moment.bm25(queries, k=k)])

@@ -28,11 +28,17 @@ __all__ = [
     "unit_rows",
 ]
 
+_BEYOND_INT64 = 2**63
+
 _UNIT = 1e-5
 """How far from 1 a norm may be and count as unit length; float32 models end within 1e-6."""
 
 _UNIT_OF_HALVES = 2.0**-11
 """The same for rows of 16-bit values: what a collection gives back must be what it holds when it is put again."""
+
+
+_SAFE = 1e100
+"""Up to here, and from its inverse on, values of any dimension can be squared and summed in float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +159,25 @@ def check_document(document: NewDocument) -> None:
         _check_text(document, name, getattr(document, name))
     length = len(document.text)
     for ordinal, chunk in enumerate(document.chunks):
-        if not 0 <= chunk.start < chunk.end <= length:
+        if not (_whole(chunk.start) and _whole(chunk.end) and 0 <= chunk.start < chunk.end <= length):
             raise InputError(
                 f"chunk {ordinal} of document {shorten(document.doc_id)!r} spans {chunk.start}:{chunk.end}; "
-                f"expected 0 <= start < end <= {length}, the length of its text."
+                f"expected 0 <= start < end <= {length}, the length of its text, in whole numbers."
             )
         _check_text(document, f"context of chunk {ordinal}", chunk.context)
+    for page in document.pages:
+        if len(page) != 2 or not all(_whole(number) for number in page):
+            raise InputError(
+                f"pages of document {shorten(document.doc_id)!r} must be pairs of whole numbers, page and first "
+                f"character, got {shorten(repr(page))}."
+            )
     starts = [start for _, start in document.pages]
     if starts != sorted(starts):
         raise InputError(f"pages of document {shorten(document.doc_id)!r} must be given by rising start.")
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and abs(value) < _BEYOND_INT64
 
 
 def _check_text(document: NewDocument, name: str, value: str) -> None:
@@ -201,6 +217,10 @@ def check_vectors(vectors: Any, *, rows: int, dim: int, doc_id: str) -> Vectors:
 def unit_rows(array: np.ndarray[Any, np.dtype[Any]]) -> Vectors:
     """Scale rows to unit length, `(n, dim)` float32; rows of zeros or of unit length stay as they are."""
     wide = array.astype(np.float64)
+    largest = np.abs(wide).max(axis=1, keepdims=True, initial=0.0)
+    extreme = (largest > _SAFE) | ((largest > 0) & (largest < 1 / _SAFE))
+    if extreme.any():  # their squares would be infinite, or all zero
+        wide = wide / np.where(extreme, largest, 1.0)
     norms = np.linalg.norm(wide, axis=1, keepdims=True)
     with np.errstate(over="ignore"):  # what is too large for 16 bits becomes infinite, and so differs
         halves = (wide == wide.astype(np.float16)).all(axis=1, keepdims=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ragkit.disk.sqlite import LEAST_BYTES, connect
 from ragkit.errors import StoreDamagedError, StoreError
 from ragkit.store.manifest import MANIFEST, Manifest, as_json, from_json
+from ragkit.store.witness import WITNESS, noted_commit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,8 @@ def restored(generations: Mapping[int, Path], folder: Path, *, empty: bool) -> M
         catalog = generations[number] / "catalog.sqlite"
         try:
             copy, sequence = _read(catalog)
+            # A log that was lost takes the content with it, but not the note of what was acknowledged.
+            sequence = max(sequence, noted_commit(generations[number] / WITNESS))
             if copy is not None and (sequence or empty):
                 return replace(from_json(copy, folder), generation=number)
         except (StoreError, sqlite3.Error, ValueError, KeyError, TypeError):

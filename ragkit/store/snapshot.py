@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ragkit.disk.fork import lock_of_threads
 from ragkit.store import catalog
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Snapshot:
         self.state = state
         self._live = live
         self._masks: OrderedDict[str, NDArray[np.bool_]] = OrderedDict()
-        self._lock = Lock()
+        self._lock = lock_of_threads()
 
     @classmethod
     def read(cls, db: sqlite3.Connection, previous: Snapshot | None) -> Snapshot:

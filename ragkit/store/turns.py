@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -13,7 +14,7 @@ from ragkit.store.batch import Rebuild
 from ragkit.store.compact import CompactReport, copy_live, reclaimable_rows, worth_compacting
 from ragkit.store.folder import bytes_in
 from ragkit.store.manifest import FORMAT, describe, is_of_model, write_manifest
-from ragkit.store.reader import CollectionReader
+from ragkit.store.searching import CollectionSearcher
 from ragkit.store.succession import beginning, seal
 
 if TYPE_CHECKING:
@@ -26,9 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = ["CollectionWriter"]
 
+_LOG = logging.getLogger(__name__)
 
-class CollectionWriter(CollectionReader):
+
+class CollectionWriter(CollectionSearcher):
     """What `Collection` needs to write: one writer at a time, across threads and processes."""
+
+    _replacing = False
+    """Whether the thread that has its turn fills the next generation."""
+    _changes = 0
+    """How many writes of the thread that has its turn are under way, one inside the other."""
 
     # Turns
 
@@ -49,18 +57,31 @@ class CollectionWriter(CollectionReader):
     @contextmanager
     def _writing(self) -> Iterator[tuple[Writer, Generation]]:
         with self._turn() as writer, self._using() as generation:
-            yield writer, generation
+            if self._replacing:
+                raise StoreError(
+                    f"{self.folder} is being rebuilt or compacted by this very thread, so what it writes meanwhile "
+                    "would be lost: write before or after, or put it into the rebuild."
+                )
+            self._changes += 1
+            try:
+                yield writer, generation
+            finally:
+                self._changes -= 1
 
     @contextmanager
     def _turn(self) -> Iterator[Writer]:
         """Run a block as the one writer; nothing keeps it from replacing the generation."""
         if self._writer is None:
             raise StoreError(f"{self.folder} was opened read-only: open it without read_only to write.")
-        with self._writer.writing() as fresh:
-            self._restore_manifest()
-            if fresh:
-                self._tidy()
+        if self._closed:
+            raise StoreError(f"the collection {self.folder} is closed: open it again.")
+        with self._writer.writing(self._begin):
             yield self._writer
+
+    def _begin(self, fresh: bool) -> None:  # for `Writer.writing` only
+        self._restore_manifest()
+        if fresh:
+            self._tidy()
 
     def _tidy(self) -> None:
         """Heal what a writer that was killed left, before anything is written."""
@@ -92,7 +113,9 @@ class CollectionWriter(CollectionReader):
         Args:
             secure: Copy even if nothing was deleted, and leave no byte of a deleted document in the folder: of text,
                 metadata, ids and vectors. What the ledgers (`ragkit.views`) note of documents that are gone leaves
-                too. A cache of vectors outside the folder, where there is one, is not touched.
+                too: every key that names no document here, so do not use it on a collection that keeps the records of
+                an index which lies elsewhere. A cache of vectors outside the folder, where there is one, is not
+                touched.
 
         Returns:
             What was done; without `secure` nothing is if there is nothing to give back.
@@ -107,7 +130,7 @@ class CollectionWriter(CollectionReader):
             with self._reading() as (_, db):
                 worth, dropped = worth_compacting(db), reclaimable_rows(db)
             if worth or secure:
-                with self._succeeding(self.manifest, None) as (current, successor):
+                with self._succeeding(self.manifest, None, must_remove=secure) as (current, successor):
                     copy_live(current, successor, secure=secure)
             return CompactReport(
                 compacted=worth or secure,
@@ -151,7 +174,9 @@ class CollectionWriter(CollectionReader):
                 rebuild.finish()
 
     @contextmanager
-    def _succeeding(self, manifest: Manifest, encoder: Encoder | None) -> Iterator[tuple[Generation, Generation]]:
+    def _succeeding(
+        self, manifest: Manifest, encoder: Encoder | None, *, must_remove: bool = False
+    ) -> Iterator[tuple[Generation, Generation]]:
         """Run a block that fills the next generation, told the current one and that; then turn to it.
 
         The caller has its turn to write. If the block raises, what was built is removed.
@@ -159,8 +184,9 @@ class CollectionWriter(CollectionReader):
         Args:
             manifest: Of the next generation, but for its number.
             encoder: The one to use from then on; None for the same as before.
+            must_remove: Whether it is an error if the files of the current one cannot be removed afterwards.
         """
-        with ExitStack() as unless_fine:
+        with self._alone(), ExitStack() as unless_fine:
             with self._using() as current, full_disk_named(self.folder):
                 unless_fine.callback(self._forget_successor)
                 new = replace(manifest, generation=current.manifest.generation + 1, format=FORMAT)
@@ -168,16 +194,45 @@ class CollectionWriter(CollectionReader):
                 unless_fine.callback(successor.retire)
                 yield current, successor
                 self._disconnect()
+                if self._writer is not None:
+                    self._writer.check_turn()
                 seal(successor)
-                write_manifest(self.folder, new)
+                with self._following:  # no thread turns to the new vectors before it can tell their encoder
+                    write_manifest(self.folder, new)
+                    if encoder is not None:
+                        self.encoder, self._opened_as = encoder, new
             unless_fine.pop_all()
-        if encoder is not None:
-            self.encoder, self._opened_as = encoder, new
-        with self._using() as generation:
-            self._files.remove_leftovers(generation.manifest, wait_s=self._wait_s)
+        try:
+            with self._using() as generation:
+                self._files.remove_leftovers(generation.manifest, wait_s=self._wait_s)
+        except OSError as error:
+            if must_remove:
+                raise StoreError(
+                    f"the files that {self.folder} used before cannot be removed ({error}): the new ones count, but "
+                    "what was deleted is still in the old ones; remove them, or make it possible and compact again."
+                ) from error
+            _LOG.warning(
+                "%s: the files used before cannot be removed yet (%s); the next writer will", self.folder, error
+            )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Refuse what would be written to the generation that a block replaces."""
+        if self._replacing or self._changes:
+            raise StoreError(
+                f"{self.folder} cannot be rebuilt or compacted inside of a write or of another rebuild: do it before "
+                "or after."
+            )
+        self._replacing = True
+        try:
+            yield
+        finally:
+            self._replacing = False
 
     def _forget_successor(self) -> None:
         """Remove what was built, unless the manifest names it already."""
+        if self._writer is None or not self._writer.has_turn:
+            return  # a forked child leaves the block: it is the parent who builds
         self._disconnect()
         found = self._files.found()
         self._files.remove_leftovers(found.manifest if found else self.manifest, wait_s=0.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 from ragkit.errors import StoreDamagedError
@@ -17,7 +17,10 @@ from ragkit.errors import StoreDamagedError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["check_commit", "note_commit", "noted_commit"]
+__all__ = ["WITNESS", "check_commit", "note_commit", "noted_commit"]
+
+WITNESS: Final = "last-commit"
+"""Name of the note, in the folder of its generation."""
 
 
 def note_commit(path: Path, sequence: int) -> None:

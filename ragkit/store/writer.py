@@ -8,13 +8,16 @@ the vector file, and a word index that is ahead is built again by the next proce
 from __future__ import annotations
 
 from contextlib import contextmanager
-from threading import RLock
+from threading import TIMEOUT_MAX, RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import finalize
 
 import numpy as np
 
+from ragkit.disk.fork import on_fork
 from ragkit.disk.lock import WriterLock
 from ragkit.disk.sqlite import connect, damage_found, damage_named, transaction
+from ragkit.errors import StoreLockedError
 from ragkit.store.catalog import document_sql, read_state
 from ragkit.store.changes import Changes
 from ragkit.store.fields import json_ready
@@ -23,7 +26,7 @@ from ragkit.store.witness import note_commit
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from ragkit.encoder import Vectors
@@ -67,30 +70,58 @@ class Writer:
 
         Args:
             lock: File of the writer's lock.
-            wait_s: How long to wait for another process.
+            wait_s: How long to wait for another process or thread.
         """
+        self._folder = lock.parent
         self._wait_s = wait_s
         self._turn = RLock()
         self._lock = WriterLock(lock)
         self._db: sqlite3.Connection | None = None
         self._catalog: Path | None = None
+        self._closing: finalize[Any, Any] | None = None
+        self._forking = False
+        on_fork(self)
 
     @contextmanager
-    def writing(self) -> Iterator[bool]:
-        """Run a block as the one writer, told whether the lock was only now taken; it is kept until `release`.
+    def writing(self, prepare: Callable[[bool], None]) -> Iterator[None]:
+        """Run a block as the one writer; the lock is kept until `release`.
+
+        Args:
+            prepare: Called before the block, told whether the lock was only now taken; if that raises, what was taken
+                is given back, so that the next turn prepares again.
 
         Raises:
-            StoreLockedError: If another process writes for longer than the collection waits.
+            StoreLockedError: If another process or thread writes for longer than the collection waits.
         """
-        with self._turn:
+        with self._in_turn():
             fresh = not self._lock.held
-            self._lock.acquire(self._wait_s)
-            yield fresh
+            try:
+                self._lock.acquire(self._wait_s)
+                prepare(fresh)
+            except BaseException:
+                if fresh:
+                    self._lock.release()
+                raise
+            yield
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        turn = self._turn  # a fork replaces it
+        if not turn.acquire(timeout=min(max(0.0, self._wait_s), TIMEOUT_MAX)):
+            raise StoreLockedError(
+                f"{self._folder} is being written by another thread of this process: waited {self._wait_s:g} s; "
+                "wait for it to finish, or open the collection with a longer wait_s."
+            )
+        try:
+            yield
+        finally:
+            turn.release()
 
     @contextmanager
     def if_free(self) -> Iterator[bool]:
         """Run a block, told whether it may write: true if no other thread or process does; the lock is not kept."""
-        if not self._turn.acquire(blocking=False):
+        turn = self._turn
+        if not turn.acquire(blocking=False):
             yield False
             return
         held = self._lock.held
@@ -99,7 +130,7 @@ class Writer:
         finally:
             if not held:
                 self._lock.release()
-            self._turn.release()
+            turn.release()
 
     def put(self, generation: Generation, group: Sequence[Prepared]) -> None:
         """Insert or replace documents in one transaction; inside `writing`.
@@ -116,7 +147,7 @@ class Writer:
             if changes.row > state.rows:
                 generation.vectors.append(db, np.concatenate([item.vectors for item in group]), at=state.rows)
                 texts = enumerate(_texts(group), start=state.rows)
-                generation.words.ahead(texts, at=state.rows, rows=changes.row, sequence=state.sequence + 1)
+                generation.words.ahead(db, texts, at=state.rows, rows=changes.row, sequence=state.sequence + 1)
             changes.finish()
 
     def delete(self, generation: Generation, doc_ids: Sequence[str], node: Node | None) -> int:
@@ -140,15 +171,59 @@ class Writer:
     @contextmanager
     def changing(self, generation: Generation) -> Iterator[sqlite3.Connection]:
         """Run a block as one write transaction on a generation's catalog; inside `writing`."""
+        self.check_turn()
         catalog = generation.parts.catalog
         with damage_named(catalog):
-            if self._db is None or self._catalog != catalog:
-                self.disconnect()
-                self._db, self._catalog = connect(catalog, create=False), catalog
-            with damage_found(self._db, catalog), transaction(self._db, write=True) as db:
-                yield db
-                sequence = read_state(db).sequence
+            own = self._connection(catalog)
+            try:
+                with damage_found(own, catalog), transaction(own, write=True) as db:
+                    yield db
+                    self.check_turn()
+                    sequence = read_state(db).sequence
+            finally:
+                if own.in_transaction and own is self._db:  # an interrupt came before it was taken back
+                    self.disconnect()
             note_commit(generation.parts.witness, sequence)
+
+    def _connection(self, catalog: Path) -> sqlite3.Connection:
+        if self._db is None or self._catalog != catalog:
+            self.disconnect()
+            self._db, self._catalog = connect(catalog, create=False), catalog
+            self._closing = finalize(self, self._db.close)
+        return self._db
+
+    @property
+    def has_turn(self) -> bool:
+        """Whether this process holds the lock."""
+        return self._lock.held
+
+    def check_turn(self) -> None:
+        """Check that the lock is held by this process.
+
+        Raises:
+            StoreLockedError: If a block of `writing` goes on in a forked child, which has no turn.
+        """
+        if not self.has_turn:
+            raise StoreLockedError(
+                f"{self._folder} cannot be written here: this process was forked from the one that writes; begin the "
+                "write again after the fork."
+            )
+
+    def before_fork(self) -> None:
+        """Close the catalog unless it is in use: a child must not have the connection."""
+        self._forking = self._turn.acquire(blocking=False)
+        if self._forking and self._db is not None and not self._db.in_transaction:
+            self.disconnect()
+
+    def after_fork(self, *, child: bool) -> None:
+        """Go on; the child without a turn, which no thread of it has."""
+        if self._forking:
+            self._turn.release()
+        if child:
+            self._turn = RLock()
+            self._db = None
+            if self._closing is not None:
+                self._closing.detach()
 
     def release(self) -> None:
         """Let other processes write."""
@@ -161,3 +236,5 @@ class Writer:
         if self._db is not None:
             self._db.close()
             self._db = None
+            if self._closing is not None:
+                self._closing.detach()

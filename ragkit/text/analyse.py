@@ -17,7 +17,7 @@ from ragkit.text.stopwords import STOP_WORDS
 __all__ = ["Analyser"]
 
 _REVISION = 1  # raise it with every change that gives other terms for the same fields
-_MEMO_SIZE = 200_000
+_MEMO_SIZE = 50_000
 _MEMO_CHARS = 40
 
 # Marks that belong to the word they stand in, though `\w` does not know them: accents, points, vowel signs, joiners.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from numpy.typing import ArrayLike
 
-    from ragkit.encoder import Vectors
+    from ragkit.encoder import Encoder, Vectors
     from ragkit.store.collection import Collection
     from ragkit.store.moment import Moment
     from ragkit.store.order import Scored
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["diverse", "nearest", "relevance"]
 
 
-def nearest(collection: Collection, query: ArrayLike, k: int, call: SearchCall) -> list[tuple[Document, float]]:
+def nearest(
+    collection: Collection, query: ArrayLike, k: int, call: SearchCall, *, encoder: Encoder | None = None
+) -> list[tuple[Document, float]]:
     """Give the documents nearest to a vector, with their cosines.
 
     Args:
@@ -35,17 +37,25 @@ def nearest(collection: Collection, query: ArrayLike, k: int, call: SearchCall) 
         query: `dim` numbers.
         k: At least 1.
         call: Filter, exactness, least cosine.
+        encoder: What made the vector; None where the caller brings it.
 
     Returns:
         At most k by falling cosine.
     """
     check_k(k)
-    with collection.moment(where=call.where, words=False) as moment:
+    with collection.moment(where=call.where, words=False, encoder=encoder) as moment:
         return _documents(moment, _run(moment, query, k, call))
 
 
 def diverse(
-    collection: Collection, query: ArrayLike, k: int, call: SearchCall, *, pool: int, lambda_mult: float
+    collection: Collection,
+    query: ArrayLike,
+    k: int,
+    call: SearchCall,
+    *,
+    pool: int,
+    lambda_mult: float,
+    encoder: Encoder | None = None,
 ) -> list[tuple[Document, float]]:
     """Give k of the `pool` documents nearest to a vector, each as near and as unlike those before as possible.
 
@@ -56,12 +66,13 @@ def diverse(
         call: Filter, exactness, least cosine.
         pool: Documents to choose from; at least k are.
         lambda_mult: From 0 (unlike only) to 1 (near only).
+        encoder: What made the vector; None where the caller brings it.
 
     Returns:
         In the order of picking, with their cosines.
     """
     check_k(k)
-    with collection.moment(where=call.where, words=False) as moment:
+    with collection.moment(where=call.where, words=False, encoder=encoder) as moment:
         run = _run(moment, query, max(k, pool), call)
         vectors = moment.vectors([item.row for item in run])
         picks = maximal_marginal_relevance([item.score for item in run], vectors, k=k, lambda_mult=lambda_mult)

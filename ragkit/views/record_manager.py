@@ -37,7 +37,8 @@ class CollectionRecordManager(RecordManager):
 
         Args:
             namespace: Any text; the records of another one are not seen.
-            collection: Keeps them; need not be the one that is indexed into.
+            collection: Keeps them; best the one that is indexed into, though it need not be: `compact(secure=True)`
+                forgets every key that names no document of the collection it is called on.
 
         Raises:
             InputError: If the namespace is no text.

@@ -11,6 +11,7 @@ from langchain_core.vectorstores import VectorStore
 from ragkit.encoder import Encoder, as_encoder
 from ragkit.errors import ConfigError
 from ragkit.store.manifest import check_encoder
+from ragkit.store.searching import with_encoder
 from ragkit.views.calls import search_call
 from ragkit.views.documents import document_of
 from ragkit.views.embeddings import EncoderEmbeddings
@@ -41,22 +42,25 @@ class CollectionSearches(VectorStore):
 
         Args:
             collection: An open one.
-            embedding: Its model; None for the one that it was opened with.
+            embedding: Its model; None for the one that it was opened, or built again, with.
             encoder: The same as an encoder, if it is one already.
 
         Raises:
             IndexMismatchError: If the collection was built with another model.
         """
         self.collection = collection
-        self._encoder = collection.encoder if embedding is None else encoder or as_encoder(embedding)
+        self._encoder = None if embedding is None else encoder or as_encoder(embedding)
         if self._encoder is not None and self._encoder is not collection.encoder:
             check_encoder(collection.manifest, self._encoder)
-        self._embeddings = _as_embeddings(embedding, self._encoder)
+        self._given = embedding if isinstance(embedding, Embeddings) else None
 
     @property
     def embeddings(self) -> Embeddings | None:
         """The embedding model: the very object that was given, if it was LangChain's; None where there is none."""
-        return self._embeddings
+        if self._given is not None:
+            return self._given
+        encoder = self._encoder or self.collection.encoder
+        return None if encoder is None else EncoderEmbeddings(encoder)
 
     def get_by_ids(self, ids: Sequence[str], /) -> list[Document]:
         """Give documents by their ids, in that order, each once; ids that are not there are left out.
@@ -83,7 +87,12 @@ class CollectionSearches(VectorStore):
 
     def similarity_search_with_score(self, query: str, k: int = 4, **options: Any) -> list[tuple[Document, float]]:
         """Give the nearest documents with their cosines, higher is better; see `similarity_search`."""
-        return self.similarity_search_with_score_by_vector(self._embedded(query), k, **options)
+        call = search_call(options)
+
+        def ask(encoder: Encoder | None) -> list[tuple[Document, float]]:
+            return nearest(self.collection, self._embedded(encoder, query), k, call, encoder=encoder)
+
+        return with_encoder(self.collection, self._encoder, ask)
 
     def similarity_search_by_vector(
         self, embedding: Sequence[float] | Vectors, k: int = 4, **options: Any
@@ -120,7 +129,13 @@ class CollectionSearches(VectorStore):
             InputError: If an argument does not fit.
             ConfigError: If there is no embedding model.
         """
-        return self.max_marginal_relevance_search_by_vector(self._embedded(query), k, fetch_k, lambda_mult, **options)
+        call = search_call(options)
+
+        def ask(encoder: Encoder | None) -> list[tuple[Document, float]]:
+            row = self._embedded(encoder, query)
+            return diverse(self.collection, row, k, call, pool=fetch_k, lambda_mult=lambda_mult, encoder=encoder)
+
+        return [document for document, _ in with_encoder(self.collection, self._encoder, ask)]
 
     def max_marginal_relevance_search_by_vector(
         self,
@@ -175,16 +190,10 @@ class CollectionSearches(VectorStore):
         tags = arguments.pop("tags", None) or self._get_retriever_tags()
         return FaissRetriever(vectorstore=self, tags=tags, **arguments)
 
-    def _embedded(self, query: str) -> Vectors:
-        if self._encoder is None:
+    def _embedded(self, encoder: Encoder | None, query: str) -> Vectors:
+        if encoder is None:
             raise ConfigError(
                 f"{self.collection.folder} was opened without embeddings: pass them, or search by vector."
             )
-        row: Vectors = self._encoder.encode_queries([query])[0]
+        row: Vectors = encoder.encode_queries([query])[0]
         return row
-
-
-def _as_embeddings(given: Embeddings | Encoder | None, encoder: Encoder | None) -> Embeddings | None:
-    if isinstance(given, Embeddings):
-        return given
-    return None if encoder is None else EncoderEmbeddings(encoder)

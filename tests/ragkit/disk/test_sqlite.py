@@ -6,6 +6,7 @@ import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -110,6 +111,31 @@ def test_transaction_that_ended_itself_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(sqlite3.OperationalError, match="no transaction is active"):
             _run(db, "ROLLBACK")
         assert not db.in_transaction
+
+
+class _Interrupted(sqlite3.Connection):
+    """Ctrl-C comes when a transaction has begun, before the caller knows."""
+
+    def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
+        cursor = super().execute(sql, *parameters)
+        if sql.startswith("BEGIN"):
+            raise KeyboardInterrupt
+        return cursor
+
+
+def test_interrupt_at_the_beginning_leaves_no_transaction() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None, factory=_Interrupted)) as db:
+        with pytest.raises(KeyboardInterrupt):
+            _run(db)
+        assert not db.in_transaction
+
+
+def test_transaction_inside_another_is_refused_and_ends_nothing(tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "a.sqlite")) as db, transaction(db, write=True):
+        db.execute("CREATE TABLE a (x)")
+        with pytest.raises(sqlite3.OperationalError, match="within a transaction"):
+            _run(db)
+        assert db.in_transaction
 
 
 def test_reader_sees_one_state_while_a_writer_commits(tmp_path: Path) -> None:

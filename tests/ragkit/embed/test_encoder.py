@@ -267,3 +267,15 @@ def test_a_group_that_fails_leaves_the_encoder_usable(minilm: SentenceEncoder) -
 def test_a_group_that_is_one_text_is_refused(minilm: SentenceEncoder) -> None:
     with pytest.raises(InputError, match="put it into a list"):
         list(minilm.encode_each(["a boat"]))
+
+
+def test_group_larger_than_what_is_tokenised_at_once_comes_back_whole(
+    minilm: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups = [[f"boat number {number}" for number in range(7)], [], ["a river", "a boat", "a river"]]
+    whole = list(minilm.encode_each(groups))
+    monkeypatch.setattr("ragkit.embed.encoder._TEXTS_AT_ONCE", 3)
+    parts = list(minilm.encode_each(iter(groups)))
+    assert [rows.shape for rows in parts] == [(7, 384), (0, 384), (3, 384)]
+    assert all(np.allclose(one, other, atol=2e-2) for one, other in zip(whole, parts, strict=True))
+    assert minilm.encode_documents([]).shape == (0, 384)

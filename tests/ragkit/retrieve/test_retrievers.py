@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -14,7 +15,9 @@ from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 
 import ragkit
+from ragkit.encoder import EncoderCard
 from ragkit.errors import ConfigError, IndexMismatchError, InputError
+from ragkit.ingest.reindex import reindex
 from ragkit.retrieve.retrievers import BM25Retriever, DenseRetriever, HybridRetriever, ScoredRetriever
 from ragkit.retrieve.search import SearchOptions, search
 from ragkit.store.collection import Collection
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from langchain_core.documents import Document
     from langchain_core.retrievers import BaseRetriever
 
-    from ragkit.encoder import Vectors
+    from ragkit.encoder import Encoder, Vectors
 
 PACKAGE = Path(ragkit.__file__).parent
 ALL: list[type[ScoredRetriever]] = [DenseRetriever, BM25Retriever, HybridRetriever]
@@ -323,3 +326,39 @@ def test_k_below_1_is_refused_in_constructor_and_call(collection: Collection) ->
 def test_an_empty_query_is_refused(collection: Collection) -> None:
     with pytest.raises(InputError, match="the query is empty"):
         HybridRetriever(collection=collection).invoke(" ")
+
+
+class OtherEncoder:
+    """The vectors of another model, with the same dimension: every word stands one place further."""
+
+    card = EncoderCard(model="other words", dim=256, revision="2")
+
+    def __init__(self, words: Encoder) -> None:
+        self.words = words
+
+    def encode_documents(self, texts: Sequence[str]) -> Vectors:
+        rows: Vectors = np.roll(self.words.encode_documents(texts), 1, axis=1)
+        return rows
+
+    encode_queries = encode_documents
+
+    def count_tokens(self, text: str) -> int:
+        return self.words.count_tokens(text)
+
+
+def test_retriever_embeds_with_the_model_that_the_collection_was_rebuilt_with(
+    collection: Collection, encoder: Encoder
+) -> None:
+    retriever = DenseRetriever(collection=collection, k=1)
+    reindex(collection, OtherEncoder(encoder))
+    (hit,) = retriever.search("A cat sleeps most of the day.")
+    assert (hit.doc_id, round(hit.score, 2)) == ("cats", 1.0)
+
+
+def test_retriever_with_embeddings_of_its_own_refuses_a_collection_rebuilt_with_others(
+    collection: Collection, encoder: Encoder
+) -> None:
+    retriever = HybridRetriever(collection=collection, embeddings=encoder, k=1)
+    reindex(collection, OtherEncoder(encoder))
+    with pytest.raises(IndexMismatchError, match="was built with other words"):
+        retriever.search("cat")

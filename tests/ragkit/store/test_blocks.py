@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragkit.disk.sqlite import connect, migrate, transaction
-from ragkit.errors import StoreDamagedError
+from ragkit.errors import StoreDamagedError, StoreError
 from ragkit.store.blocks import SoundVectors, crc_before
 from ragkit.store.schema import MIGRATIONS
 from ragkit.store.vectors import VectorFile
@@ -190,3 +190,26 @@ def test_the_block_before_a_row_is_known_by_its_checksum(folder: Path) -> None:
         kept = dict(db.execute("SELECT first + rows, crc FROM vector_blocks"))
         assert [crc_before(db, row) for row in (1, 2, 12, 30)] == [kept[row] for row in (1, 2, 12, 30)]
         assert [crc_before(db, row) for row in (0, 3, 29, 31)] == [None] * 4
+
+
+def test_file_garbled_after_it_was_trusted_is_not_appended_to(folder: Path) -> None:
+    vectors = SoundVectors(_file(folder))
+    with _opened(folder) as db:
+        vectors.read(db, 30)
+        content = vectors.file.path.read_bytes()
+        _overwrite(vectors.file.path, b"\0\0\0\0" + content[4:])
+        with pytest.raises(StoreDamagedError, match="is damaged between rows 0 and 1"):
+            _append(db, vectors, _ROWS[:1], 30)
+        _overwrite(vectors.file.path, content)
+        _append(db, vectors, _ROWS[:1], 30)
+        assert len(vectors.read(db, 31)) == 31
+
+
+def test_rows_of_a_folder_that_was_removed_are_not_called_damaged(folder: Path) -> None:
+    vectors = SoundVectors(VectorFile(folder / "gone" / "vectors.f16", 4, "float16"))
+    with (
+        _opened(folder) as db,
+        pytest.raises(StoreError, match="gone is not there any more") as told,
+    ):
+        vectors.read(db, 30)
+    assert not isinstance(told.value, StoreDamagedError)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
+import subprocess
+import sys
 from bisect import bisect_right
 from collections import Counter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragkit.store.bm25 import Bm25Index, IndexUnusableError
+from ragkit.store.bm25 import Bm25Index
+from ragkit.store.bm25_view import IndexUnusableError
 from ragkit.text.analyse import Analyser
 
 if TYPE_CHECKING:
@@ -264,3 +269,63 @@ def test_mirror_of_a_folder_that_cannot_be_written_follows_its_writer(
     reader.close()
     assert not mirror.exists()
     assert len(reader.search("a", _all(reader), 9, _names)) == 3
+
+
+def test_files_may_be_read_by_whom_the_folder_lets_in(tmp_path: Path) -> None:
+    index = _built(tmp_path / "bm25", ["a", "b"], first=1)
+    wanted = index.folder.stat().st_mode & 0o666
+    assert {path.name: oct(path.stat().st_mode & 0o666) for path in index.folder.iterdir()} == {
+        path.name: oct(wanted) for path in index.folder.iterdir()
+    }
+    index.folder.chmod(0o755)
+    index.append([(2, "c")], rows=3, sequence=3)
+    assert {path.stat().st_mode & 0o444 for path in index.folder.iterdir()} == {0o444}
+
+
+_SEARCH_AS_NOBODY = """
+import os, sys
+from pathlib import Path
+import numpy as np, tantivy
+from ragkit.store.bm25 import Bm25Index
+from ragkit.text.analyse import Analyser
+os.setgroups([])
+os.setuid(65534)
+index = Bm25Index(Path(sys.argv[1]), Analyser(stem=False, stop_words=frozenset()))
+index.load()
+found = index.search("b", np.ones(2, dtype=bool), 5, lambda rows: {row: ("", "") for row in rows})
+print([item.row for item in found])
+index.close()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another account")
+def test_another_account_searches_what_it_may_read() -> None:
+    with TemporaryDirectory() as folder:  # those of pytest are private
+        Path(folder).chmod(0o755)
+        index = _built(Path(folder) / "bm25", ["a", "b"])
+        told = subprocess.run(  # our own script
+            [sys.executable, "-c", _SEARCH_AS_NOBODY, str(index.folder)], capture_output=True, text=True, check=False
+        )
+    assert (told.stdout, told.returncode) == ("[1]\n", 0), told.stderr
+
+
+def test_what_a_killed_write_left_is_removed_and_no_part_of_the_index(tmp_path: Path) -> None:
+    index = _built(tmp_path / "bm25", ["a", "b"])
+    left = [index.folder / ".stamp.json.0123456789abcdef.tmp", index.folder / ".tmpAbCdEf"]
+    for path in left:
+        path.write_bytes(b"half")
+    index.append([(2, "c")], rows=3, sequence=3)
+    assert not any(path.exists() for path in left)
+    stamp = json.loads((index.folder / "stamp.json").read_bytes())
+    assert all(not name.startswith(".") for name in stamp["files"])
+
+
+def test_discarded_index_is_searched_by_who_has_it_and_loaded_by_nobody(tmp_path: Path) -> None:
+    index = _built(tmp_path / "bm25", ["a", "b"])
+    index.discard()
+    index.discard()
+    assert not index.whole
+    assert [item.row for item in index.search("b", _all(index), 5, _names)] == [1]
+    for opened in (index, Bm25Index(tmp_path / "bm25", _PLAIN)):
+        with pytest.raises(IndexUnusableError, match="no readable stamp"):
+            opened.load()

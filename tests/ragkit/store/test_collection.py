@@ -430,7 +430,7 @@ def test_writing_holds_the_lock_and_reads_the_manifest_again(collection: Collect
         other.release()
         with collection.writing():
             assert collection.manifest.chunker == {"chunk_tokens": 64}
-            with pytest.raises(StoreLockedError, match="is being written by process"), other.writing():
+            with pytest.raises(StoreLockedError, match="is being written by another collection"), other.writing():
                 pass
             collection.put(document("a", "cat"), np.eye(1, 6))
             collection.record_chunker({"chunk_tokens": 64})
@@ -478,3 +478,29 @@ def test_reader_in_a_folder_it_cannot_write_sees_what_another_account_writes(
             with Collection.open(collection.folder) as writer:
                 texts = ["cat " * 500] * 20 if number == 1 else ["cat"]
                 writer.put(NewDocument(doc_id=f"d{number}", text="".join(texts), chunks=[]), np.zeros((0, 6)))
+
+
+@pytest.mark.parametrize("wrong", [["a"], 2**80, None])
+def test_deleting_what_is_no_id_is_refused(collection: Collection, wrong: Any) -> None:
+    with pytest.raises(InputError, match="a doc_id must be a text, got "):
+        collection.delete([wrong])
+
+
+def test_adding_what_is_no_text_is_refused(collection: Collection) -> None:
+    texts: list[Any] = ["cat", None]
+    with pytest.raises(InputError, match="texts must be a list of texts, got None among them"):
+        collection.add_texts(texts)
+
+
+def test_getting_a_lone_surrogate_finds_nothing(collection: Collection) -> None:
+    with pytest.raises(DocumentNotFoundError, match="is not in"):
+        collection.get("\ud800")
+
+
+def test_number_of_hits_must_be_whole(collection: Collection, put: Put) -> None:
+    put({"a": "cat"})
+    k: Any = 1.5
+    with pytest.raises(InputError, match=r"k must be a whole number, got 1\.5"):
+        collection.search_dense(np.ones((1, 6)), k=k)
+    with pytest.raises(InputError, match=r"k must be a whole number, got 1\.5"):
+        collection.search_bm25(["cat"], k=k)

@@ -11,6 +11,7 @@ import pytest
 
 from ragkit.store import dense_arm, quantised
 from ragkit.store.collection import Collection
+from ragkit.store.dense import ExactScan
 from ragkit.store.records import NewChunk, NewDocument
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ragkit.store.order import Scored
     from ragkit.types import Hit
 
 _DIM = 64
@@ -247,3 +249,44 @@ def test_equal_rows_get_equal_scores_and_stand_by_name(tmp_path: Path) -> None:
         hits = equal.search_dense(rows[:1], k=21)[0]
     assert len({hit.score for hit in hits}) == 1
     assert _ids(hits) == sorted(_ids(hits))
+
+
+def test_delete_is_no_error_where_memory_is_too_short_for_an_index(
+    collection: Collection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(quantised, "build", short)
+    assert collection.delete([f"d{number:05}" for number in range(50)]) == 50
+    assert "approximate index cannot be built, every row is scanned: memory is short" in caplog.text
+
+
+def test_many_queries_are_answered_in_parts(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = _rows(70, 3)
+    expected = collection.search_dense(queries, k=5, exact=True)
+    parts: list[int] = []
+    search = ExactScan.search
+
+    def counted(self: ExactScan, part: NDArray[np.float32], *rest: Any) -> list[list[Scored]]:
+        parts.append(len(part))
+        return search(self, part, *rest)
+
+    monkeypatch.setattr(dense_arm, "_MOST_QUERIES", 32)
+    monkeypatch.setattr(ExactScan, "search", counted)
+    assert collection.search_dense(queries, k=5, exact=True) == expected
+    assert parts == [32, 32, 6]
+
+
+def test_index_that_another_process_built_again_is_not_built_once_more(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection.release()
+    with Collection.open(collection.folder) as other:
+        other.put_many(_documents(_rows(1_000, 4), 500))
+        assert _index(other)["rows"] == _COUNT + 1_000
+    built: list[int] = []
+    monkeypatch.setattr(quantised, "build", lambda *_, **__: built.append(1))
+    collection.put_many(_documents(_rows(20, 5), 900))
+    assert not built
+    assert _index(collection)["rows"] == _COUNT + 1_000

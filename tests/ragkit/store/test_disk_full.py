@@ -227,7 +227,7 @@ def test_word_index_without_room_fails_the_put_and_finds_each_document_once_late
         _put(collection, "a")
         with monkeypatch.context() as disk:
             # After tantivy's commit, or before it: the one leaves entries that no catalog knows.
-            disk.setattr(f"ragkit.store.bm25.{'atomic_write' if part == 'stamp' else '_schema'}", full)
+            disk.setattr(f"ragkit.store.bm25.{'atomic_write' if part == 'stamp' else 'schema'}", full)
             with pytest.raises(StoreFullError, match="the disk is full"):
                 _put(collection, "b")
         assert "b" not in collection

@@ -98,3 +98,12 @@ def test_values_are_the_same_after_a_round_through_json(metadata: dict[str, Any]
     ready = json_ready(metadata)
     assert ready == metadata
     assert flatten(json.loads(json.dumps(ready, ensure_ascii=False))) == flatten(ready)
+
+
+def test_metadata_nested_too_deep_is_refused_in_a_sentence() -> None:
+    deep: dict[str, Any] = {}
+    inner = deep
+    for _ in range(5_000):
+        inner["a"] = inner = {}
+    with pytest.raises(InputError, match="is nested more than 200 deep: store its inner part as text"):
+        json_ready(deep)

@@ -175,6 +175,40 @@ def test_a_rebuild_that_fails_leaves_the_collection(store: Path, word_encoder: C
         assert len(collection) == 4
 
 
+def test_what_is_written_inside_a_rebuild_is_refused(store: Path, word_encoder: Callable[..., Any]) -> None:
+    with Collection.open(store) as collection:
+        with collection.rebuilding(word_encoder()) as rebuild:
+            rebuild.put_many([_document("z")])
+            for write in (
+                lambda: collection.put(*_document("lost")),
+                lambda: collection.delete(["a"]),
+                lambda: collection.ledger("keys").update(["lost"]),
+                lambda: collection.record_chunker({"name": "lost"}),
+            ):
+                with pytest.raises(StoreError, match="by this very thread, so what it writes meanwhile would be lost"):
+                    write()
+            with pytest.raises(StoreError, match="cannot be rebuilt or compacted inside of a write or of another"):
+                collection.compact(secure=True)
+            assert [item.doc_id for item in collection.documents()] == ["a", "b", "c"]
+        collection.put(*_document("e"))
+        assert [item.doc_id for item in collection.documents()] == ["e", "z"]
+
+
+def test_compacting_inside_a_write_is_refused_and_the_write_goes_on(store: Path) -> None:
+    with Collection.open(store) as collection:
+
+        def documents() -> Iterator[tuple[NewDocument, Any]]:
+            yield _document("e")
+            collection.delete(["a"])
+            with pytest.raises(StoreError, match="cannot be rebuilt or compacted inside of a write"):
+                collection.compact()
+            yield _document("f")
+
+        collection.put_many(documents())
+        assert [item.doc_id for item in collection.documents()] == ["b", "c", "e", "f"]
+        assert collection.compact().compacted
+
+
 def test_a_folder_that_was_removed_says_so(store: Path) -> None:
     with Collection.open(store) as collection:
         shutil.rmtree(store)

@@ -63,3 +63,10 @@ def test_a_prefix_is_one_of_characters(tmp_path_factory: pytest.TempPathFactory,
     with Collection.open(tmp_path_factory.mktemp("any") / "store", dim=6) as collection:
         collection.put_many(kept(name) for name in names)
         assert list(collection.kept_ids(prefix)) == sorted(name for name in names if name.startswith(prefix))
+
+
+def test_what_cannot_be_an_id_names_nothing(collection: Collection) -> None:
+    collection.add_texts(["cat"], doc_ids=["q"])
+    strange = ["q#" + "9" * 30, "q#" + "9" * 5_000, "\ud800", "q\ud800#0"]
+    assert collection.look_up(strange) == {}
+    assert all(name not in collection for name in strange)

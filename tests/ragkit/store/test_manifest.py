@@ -243,6 +243,7 @@ def test_folder_holds_the_named_files_only(tmp_path: Path, word_encoder: Callabl
     assert sorted(path.name for path in (tmp_path / "generation-1").iterdir()) == [
         "bm25",
         "catalog.sqlite",
+        "last-commit",
         "vectors.f16",
     ]
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from ragkit.errors import IndexMismatchError, InputError, WhereError
+from ragkit.errors import IndexMismatchError, InputError, StoreDamagedError, StoreError, WhereError
+from ragkit.store.collection import Collection
 from ragkit.store.hits import listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ragkit.store.collection import Collection
     from ragkit.store.moment import Moment
 
     Put = Callable[..., None]
@@ -106,3 +107,12 @@ def test_only_what_is_returned_is_read(collection: Collection, put: Put, monkeyp
         monkeypatch.setattr(catalog, "slices", lambda db, spans: asked.append(len(spans)) or slices(db, spans))
         moment.hits([listed(moment.dense(_CAT, k=40)[0][:3], "dense")])
     assert asked == [3]
+
+
+def test_a_moment_whose_files_were_removed_says_so_and_calls_nothing_damaged(collection: Collection, put: Put) -> None:
+    put({"a": "cat"})
+    with Collection.open(collection.folder, read_only=True) as reader, reader.moment() as moment:
+        shutil.rmtree(collection.folder / "generation-1")
+        with pytest.raises(StoreError, match=r"generation-1 is not there any more: .*search again") as told:
+            moment.dense(_CAT, k=1)
+    assert not isinstance(told.value, StoreDamagedError)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +21,7 @@ from ragkit.store.collection import Collection
 from ragkit.store.records import NewChunk, NewDocument
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import sqlite3
 
 Put = Callable[..., None]
 
@@ -64,11 +67,112 @@ def test_readers_beside_a_writer_see_whole_documents(tmp_path: Path) -> None:
 def test_second_writer_gets_the_name_of_the_first(collection: Collection, put: Put) -> None:
     put({"a": "cat"})
     with Collection.open(collection.folder, wait_s=0.1) as second:
-        with pytest.raises(StoreLockedError, match=rf"is being written by process {os.getpid()}: waited 0\.1 s"):
+        with pytest.raises(
+            StoreLockedError, match=r"is being written by another collection object of this process: waited 0\.1 s"
+        ):
             second.delete(["a"])
         collection.release()
         assert second.delete(["a"]) == 1
         assert "a" not in collection
+
+
+def test_closed_collection_takes_no_lock(collection: Collection, put: Put) -> None:
+    put({"a": "cat"})
+    collection.close()
+    for write in (lambda: put({"b": "cat"}), lambda: collection.delete(["a"]), collection.compact):
+        with pytest.raises(StoreError, match="is closed: open it again"):
+            write()
+    with Collection.open(collection.folder, wait_s=0) as second:
+        assert second.delete(["a"]) == 1
+
+
+def _open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
+def test_collection_that_is_dropped_gives_its_lock_and_files_back(collection: Collection, put: Put) -> None:
+    put({"a": "cat"})
+    folder = collection.folder
+    collection.close()
+    before = _open_files()
+    dropped: Collection | None = Collection.open(folder)
+    assert dropped is not None
+    dropped.delete(["nobody"])
+    assert len(dropped) == 1
+    dropped = None
+    gc.collect()
+    assert _open_files() == before
+    with Collection.open(folder, wait_s=0) as second:
+        assert second.delete(["a"]) == 1
+
+
+def test_turn_that_cannot_begin_is_given_back_and_begins_anew(
+    collection: Collection, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put({"a": "cat"})
+    collection.release()
+    begun = []
+
+    def interrupt(*_: object, **__: object) -> None:
+        begun.append(1)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("ragkit.store.words.Words.follow", interrupt)
+        for count in (1, 2):
+            with pytest.raises(KeyboardInterrupt):
+                collection.delete(["a"])
+            assert len(begun) == count
+            with Collection.open(collection.folder, wait_s=0) as second, second._writer.if_free() as free:  # type: ignore[union-attr]
+                assert free
+    assert collection.delete(["a"]) == 1
+
+
+def test_thread_waits_no_longer_than_stated_for_another_thread(collection: Collection, put: Put) -> None:
+    put({"a": "cat"})
+    errors: list[BaseException] = []
+    with Collection.open(collection.folder, wait_s=0) as other:
+
+        def delete() -> None:
+            try:
+                other.delete(["a"])
+            except BaseException as error:  # noqa: BLE001  # the test looks at it
+                errors.append(error)
+
+        collection.release()
+        with other.writing():
+            thread = threading.Thread(target=delete)
+            thread.start()
+            thread.join()
+        assert isinstance(errors[0], StoreLockedError)
+        assert "is being written by another thread of this process: waited 0 s" in str(errors[0])
+        assert other.delete(["a"]) == 1
+
+
+@contextmanager
+def _stuck(db: sqlite3.Connection, *, write: bool) -> Iterator[sqlite3.Connection]:
+    """A transaction whose end an interrupt keeps from being reached."""
+    db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+    yield db
+    raise KeyboardInterrupt
+
+
+def test_connection_that_an_interrupt_left_in_a_transaction_is_not_used_again(
+    collection: Collection, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put({"a": "cat"})
+    with monkeypatch.context() as broken:
+        broken.setattr("ragkit.store.writer.transaction", _stuck)
+        with pytest.raises(KeyboardInterrupt):
+            collection.delete(["a"])
+    with monkeypatch.context() as broken:
+        broken.setattr("ragkit.store.connections.transaction", _stuck)
+        with pytest.raises(KeyboardInterrupt):
+            len(collection)
+    assert len(collection) == 1
+    put({"b": "cat"})
+    assert len(collection) == 2
+    assert collection.delete(["a"]) == 1
 
 
 def test_two_writers_take_turns(collection: Collection, put: Put) -> None:

@@ -36,6 +36,9 @@ def test_text_without_pages_has_none() -> None:
         ({"chunks": [NewChunk(0, 1), NewChunk(1, 1)]}, "chunk 1 of document 'a' spans 1:1"),
         ({"chunks": [NewChunk(-1, 2)]}, "chunk 0 of document 'a' spans -1:2"),
         ({"chunks": [NewChunk(0, 1, "\udcff")]}, "context of chunk 0 of document 'a'"),
+        ({"chunks": [NewChunk(0.0, 2)]}, "chunk 0 of document 'a' spans 0.0:2; .*, in whole numbers"),
+        ({"pages": [(2**70, 0)]}, r"pages of document 'a' must be pairs of whole numbers.* got \(1180"),
+        ({"pages": [("i", 0)]}, r"pages of document 'a' must be pairs of whole numbers.* got \('i', 0\)"),
         ({"pages": [(1, 2), (2, 0)]}, "pages of document 'a' must be given by rising start"),
     ],
 )
@@ -82,6 +85,12 @@ def test_rows_that_were_rounded_to_16_bits_stay_as_they_are() -> None:
     assert not np.array_equal(unit_rows(2 * rows), 2 * rows)
     large = unit_rows(np.full((1, 4), 1e6))
     assert large.tolist() == [[0.5] * 4]
+
+
+def test_rows_whose_squares_do_not_fit_float64_are_scaled_like_others() -> None:
+    for size in (1e200, 1e-200):
+        rows = unit_rows(np.array([[3.0, 4.0], [0.0, 0.0]]) * size)
+        assert rows.tolist() == [[pytest.approx(0.6), pytest.approx(0.8)], [0.0, 0.0]]
 
 
 def test_document_without_chunks_has_no_rows() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sqlite3
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,9 @@ import pytest
 from ragkit.disk.lock import WriterLock
 from ragkit.errors import StoreError
 from ragkit.store import words
-from ragkit.store.bm25 import Bm25Index, IndexUnusableError
+from ragkit.store.bm25 import Bm25Index
+from ragkit.store.bm25_view import IndexUnusableError
+from ragkit.store.changes import Changes
 from ragkit.store.collection import Collection
 from ragkit.store.records import NewChunk, NewDocument
 
@@ -82,6 +85,7 @@ def test_index_ahead_of_a_catalog_that_was_put_back_is_built_again(folder: Path)
     with Collection.open(folder) as collection:
         collection.put(NewDocument(doc_id="d", text="cat", chunks=[NewChunk(0, 3)]), np.eye(1, 6))
     shutil.move(folder.parent / "older.sqlite", folder / "generation-1" / "catalog.sqlite")
+    (folder / "generation-1" / "last-commit").unlink()  # else it is refused, see test_witness.py
     with Collection.open(folder) as collection:
         collection.put(NewDocument(doc_id="e", text="bird", chunks=[NewChunk(0, 4)]), np.eye(1, 6))
         assert set(_found(collection)) == {"a", "b", "c"}
@@ -121,7 +125,7 @@ def test_lagging_index_beside_a_writer_is_used_and_told_once(
         assert _found(reader) == ["a", "b", "c"]
         writer.delete(["nobody"])  # takes the lock
         monkeypatch.setattr(words, "_PATIENCE_S", 0.1)
-        monkeypatch.setattr(writer._generation.words, "follow", lambda **_: None)
+        monkeypatch.setattr(writer._generation.words, "after_write", lambda *_: None)
         monkeypatch.setattr(writer._generation.words, "ahead", lambda *_, **__: None)
         writer.put(NewDocument(doc_id="d", text="cat", chunks=[NewChunk(0, 3)]), np.eye(1, 6))
         with caplog.at_level(logging.WARNING, logger="ragkit.store.words"):
@@ -230,7 +234,7 @@ def test_search_does_not_heal_what_another_thread_is_writing(collection: Collect
         with writer.if_free() as answer:
             free.append(answer)
 
-    with writer.writing():
+    with writer.writing(lambda _: None):
         thread = threading.Thread(target=ask)
         thread.start()
         thread.join()
@@ -265,7 +269,7 @@ def test_search_that_a_rebuild_overtook_looks_again(folder: Path, monkeypatch: p
 def test_search_that_is_overtaken_again_and_again_answers_all_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(words.Words, "at", lambda self, state: self._prepare(state))
+    monkeypatch.setattr(words.Words, "at", lambda self, db, state: self._prepare(state))
     with Collection.open(folder) as reader:
         assert _found(reader) == ["a", "b", "c"]
 
@@ -286,3 +290,117 @@ def test_index_that_breaks_again_after_it_was_healed_says_so(
         with pytest.raises(StoreError, match="is missing or unusable"):
             asked[method](collection)
     assert len(calls) == 2
+
+
+def _document(doc_id: str, text: str) -> NewDocument:
+    return NewDocument(doc_id=doc_id, text=text, chunks=[NewChunk(0, len(text))])
+
+
+def _fail_once(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    finish = Changes.finish
+
+    def failing(_: Changes) -> None:
+        monkeypatch.setattr(Changes, "finish", finish)
+        raise error
+
+    monkeypatch.setattr(Changes, "finish", failing)
+
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), sqlite3.OperationalError("database or disk is full"), MemoryError()]
+)
+def test_commit_that_never_came_leaves_no_words(
+    error: BaseException, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Collection.open(folder) as collection, Collection.open(folder, read_only=True) as reader:
+        _fail_once(monkeypatch, error)
+        with pytest.raises((type(error), StoreError)):
+            collection.put(_document("lost", "alpha"), np.eye(1, 6))
+        assert (_found(collection, "alpha"), _found(reader, "alpha")) == ([], [])
+        assert _found(collection) == _found(reader) == ["a", "b", "c"]
+        collection.put(_document("d", "gamma"), np.eye(1, 6))  # of as many rows, and the same vector
+        for opened in (collection, reader):
+            assert (_found(opened, "gamma"), _found(opened, "alpha")) == (["d"], [])
+    with Collection.open(folder) as collection:
+        collection.put(_document("e", "delta"), np.eye(1, 6))
+        assert (_found(collection, "gamma"), _found(collection, "alpha")) == (["d"], [])
+        assert _found(collection, "delta") == ["e"]
+
+
+def test_delete_after_a_commit_that_never_came_drops_its_words(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Collection.open(folder) as collection:
+        _fail_once(monkeypatch, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            collection.put(_document("lost", "alpha"), np.eye(1, 6))
+        collection.delete(["a"])
+        assert collection._generation.words.index.rows == 3
+        assert _found(collection) == ["b", "c"]
+
+
+def test_nothing_is_committed_while_words_of_a_lost_commit_cannot_be_discarded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: Bm25Index) -> None:
+        raise PermissionError("refused")
+
+    with Collection.open(folder) as collection:
+        _fail_once(monkeypatch, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            collection.put(_document("lost", "alpha"), np.eye(1, 6))
+        with monkeypatch.context() as patch:
+            patch.setattr(Bm25Index, "discard", refused)
+            with pytest.raises(StoreError, match=r"the BM25 index in .*bm25 cannot be written: refused"):
+                collection.put(_document("d", "gamma"), np.eye(1, 6))
+        assert len(collection) == 3
+        collection.put(_document("d", "gamma"), np.eye(1, 6))
+        assert (_found(collection, "gamma"), _found(collection, "alpha")) == (["d"], [])
+
+
+@pytest.fixture
+def of_another_commit(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A collection of four documents with the word index of a lost commit that was of as many rows."""
+    bm25, kept = folder / "generation-1" / "bm25", folder.parent / "kept"
+    with Collection.open(folder) as collection:
+        _fail_once(monkeypatch, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            collection.put(_document("lost", "alpha"), np.eye(1, 6, 1))
+        shutil.copytree(bm25, kept)
+        collection.put(_document("d", "gamma"), np.eye(1, 6))
+    shutil.rmtree(bm25)
+    shutil.move(kept, bm25)
+    return folder
+
+
+def test_index_of_another_commit_is_built_again_by_a_search(of_another_commit: Path) -> None:
+    with Collection.open(of_another_commit, read_only=True) as reader:
+        with pytest.raises(StoreError, match="is missing or unusable: open it once for writing"):
+            _found(reader, "alpha")
+        with Collection.open(of_another_commit) as collection:
+            assert (_found(collection, "gamma"), _found(collection, "alpha")) == (["d"], [])
+        assert (_found(reader, "gamma"), _found(reader, "alpha")) == (["d"], [])
+
+
+def test_index_of_another_commit_is_built_again_by_a_write(of_another_commit: Path) -> None:
+    with Collection.open(of_another_commit) as collection:
+        collection.delete(["nobody"])
+    with Collection.open(of_another_commit, read_only=True) as reader:
+        assert (_found(reader, "gamma"), _found(reader, "alpha")) == (["d"], [])
+
+
+@pytest.mark.parametrize("error", [MemoryError(), IndexUnusableError("panic")])
+def test_committed_change_is_no_error_where_the_index_cannot_follow(
+    error: Exception,
+    collection: Collection,
+    put: Put,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def failing(*_: Any, **__: Any) -> None:
+        raise error
+
+    put({"a": "cat", "b": "cat"})
+    with monkeypatch.context() as patch:
+        patch.setattr(Bm25Index, "rebuild", failing)
+        assert collection.delete(["a"]) == 1
+    assert "BM25 index is brought up later" in caplog.text
+    assert _found(collection) == ["b"]

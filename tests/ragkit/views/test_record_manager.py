@@ -159,3 +159,13 @@ def test_what_does_not_fit_is_an_input_error(store: FaissVectorStore) -> None:
     records = CollectionRecordManager("docs", store.collection)
     with pytest.raises(InputError, match="got 2 keys and 1 group ids: give one for each key"):
         records.update(["1", "2"], group_ids=["a"])
+
+
+def test_secure_compaction_forgets_the_keys_that_name_no_document_here(store: FaissVectorStore) -> None:
+    store.add_texts(["a boat"], ids=["here"])
+    records = CollectionRecordManager("docs", store.collection)
+    records.update(["here", "elsewhere"])
+    store.collection.compact()
+    assert records.exists(["here", "elsewhere"]) == [True, True]
+    store.collection.compact(secure=True)
+    assert records.exists(["here", "elsewhere"]) == [True, False]

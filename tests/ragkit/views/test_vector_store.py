@@ -18,6 +18,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from ragkit.encoder import EncoderCard, as_encoder
 from ragkit.errors import ConfigError, IndexMismatchError, InputError, StoreError, WhereError
+from ragkit.ingest.reindex import reindex
 from ragkit.store.collection import Collection
 from ragkit.store.records import NewChunk, NewDocument
 from ragkit.views.vector_store import FaissVectorStore
@@ -545,3 +546,26 @@ def test_any_encoder_will_do(tmp_path: Path) -> None:
         store.add_texts(["one", "two"], ids=["1", "2"])
         assert ids_of(store.similarity_search("two", k=1)) == ["2"]
         assert store.embeddings is not None
+
+
+def test_store_searches_with_the_model_that_its_collection_was_rebuilt_with(
+    tmp_path: Path, embeddings: CountingEmbeddings
+) -> None:
+    after = type(embeddings)(size=7)
+    with Collection.open(tmp_path / "store", embeddings) as collection:
+        store = FaissVectorStore(collection)
+        store.add_texts(["a boat", "a train"], ids=["boat", "train"])
+        reindex(collection, as_encoder(after))
+        assert store.similarity_search("a train", k=1)[0].id == "train"
+        assert store.max_marginal_relevance_search("a boat", k=1)[0].id == "boat"
+        assert store.embeddings is not None
+        assert len(store.embeddings.embed_query("a boat")) == 7
+
+
+def test_store_with_a_model_of_its_own_refuses_a_collection_rebuilt_with_another(
+    store: FaissVectorStore, embeddings: CountingEmbeddings
+) -> None:
+    store.add_texts(["a boat"])
+    reindex(store.collection, as_encoder(type(embeddings)(size=7)))
+    with pytest.raises(IndexMismatchError, match="open it with the model it was built with"):
+        store.similarity_search("a boat", k=1)
