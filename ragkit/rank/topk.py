@@ -1,18 +1,15 @@
-"""One ranked list: how many hits, which hit is which, the best chunk per document."""
+"""One ranked list: how many hits, and which hit is which."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ragkit.errors import InputError, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ragkit.types import Hit
 
-__all__ = ["best_per_document", "check_k", "hit_key"]
+__all__ = ["check_k", "hit_key"]
 
 
 def check_k(k: int) -> None:
@@ -30,20 +27,3 @@ def check_k(k: int) -> None:
 def hit_key(hit: Hit) -> str:
     """Give what identifies a hit: its `chunk_id`, or its `doc_id` where it has none."""
     return hit.chunk_id or hit.doc_id
-
-
-def best_per_document(hits: Iterable[Hit]) -> list[Hit]:
-    """Keep the first hit of each document: a document scores what its best chunk scores (maxP).
-
-    Source: Dai and Callan, SIGIR 2019, section 3 (MaxP).
-
-    Args:
-        hits: Best first.
-
-    Returns:
-        Copies in the same order, one per `doc_id`, ranks renumbered from 1.
-    """
-    first: dict[str, Hit] = {}
-    for hit in hits:
-        first.setdefault(hit.doc_id, hit)
-    return [replace(hit, rank=rank) for rank, hit in enumerate(first.values(), start=1)]

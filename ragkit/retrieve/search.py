@@ -188,7 +188,10 @@ class _Plan:
         ]
 
     def _best_per_document(self, run: Sequence[Retrieved]) -> list[Retrieved]:
-        """Keep the first row of each document; see `ragkit.rank.topk.best_per_document`."""
+        """Keep the first row of each document: it scores what its best chunk scores.
+
+        Source: Dai and Callan, SIGIR 2019, section 3 (MaxP).
+        """
         documents = self.moment.documents([item.row for item in run])
         first: dict[int, Retrieved] = {}
         for item in run:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ragkit.errors import InputError
-from ragkit.rank.topk import best_per_document, check_k, hit_key
+from ragkit.rank.topk import check_k, hit_key
 from ragkit.types import Hit
 
 
@@ -28,14 +28,3 @@ def test_k_below_1_is_refused() -> None:
 def test_a_k_that_is_no_whole_number_is_refused(k: int) -> None:
     with pytest.raises(InputError, match=r"^k must be a whole number, got .*: pass the number of hits wanted\.$"):
         check_k(k)
-
-
-def test_a_document_is_its_best_chunk() -> None:
-    best = best_per_document([chunk("b", 3, 0.9), chunk("a", 1, 0.8), chunk("b", 1, 0.7), chunk("c", 0, 0.1)])
-    assert [(hit.chunk_id, hit.score, hit.rank) for hit in best] == [("b#3", 0.9, 1), ("a#1", 0.8, 2), ("c#0", 0.1, 3)]
-
-
-def test_the_hits_given_are_not_changed() -> None:
-    hit = chunk("a", 0, 1.0)
-    best_per_document([hit])
-    assert hit.rank == 9
