@@ -312,7 +312,8 @@ class CollectionMachine(RuleBasedStateMachine):
         true = {name: float(chunk.vector @ query[0].astype(np.float64)) for name, chunk in passing.items()}
         best = sorted(true, key=lambda name: (-np.float32(true[name]), name.partition("#")[0], name))
         assert [hit.chunk_id for hit in hits] == best[:k]
-        assert [hit.score for hit in hits] == pytest.approx([true[name] for name in best[:k]], abs=1e-6)
+        shown = [min(1.0, max(-1.0, true[name])) for name in best[:k]]  # rows rounded to 16 bits may be longer than 1
+        assert [hit.score for hit in hits] == pytest.approx(shown, abs=1e-6)
         self._are_right(hits)
 
     @rule(where=st.none() | _WHERES, k=st.integers(1, 12), words=st.lists(st.sampled_from(_WORDS), max_size=3))
