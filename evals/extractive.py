@@ -1,21 +1,11 @@
-"""How good is the extractive answerer: does it quote the gold answer, and does it keep quiet when there is none?
+"""Fit the support model of the extractive answerer: which sentence answers a question, and how surely.
 
-    python -m evals.extractive [--data DIR] [--questions N] [xquad hallurag covid]
-    python -m evals.extractive --fit ragkit/answer/support.json
+    python -m evals.extractive --fit ragkit/answer/support.json [--data DIR] [--questions N]
 
-Each collection is indexed through the library. Every question is asked twice: with all documents (the answer is
-there), and with its own document filtered out (it is not; the few questions that another document also answers count
-against us). Printed with 95 % bootstrap intervals over questions:
-
-    quoted     share of answerable questions whose answer text holds a gold answer
-    answered   share of answerable questions that were answered at all
-    right      share of the answered ones that hold a gold answer
-    declined   share of unanswerable questions that were declined
-    auroc      how well the support of the best sentence tells the two apart
-
-`--fit` writes the support model anew: a logistic regression over candidate sentences of the even-numbered questions of
-xquad and hallurag and of definition questions made from article titles, scaled on the best candidate of each question
-(Platt, 1999). The table scores the odd-numbered questions, which no fit has seen; covid is never fitted on.
+A logistic regression over candidate sentences of the even-numbered questions of xquad and hallurag and of definition
+questions made from article titles, scaled on the best candidate of each question (Platt, 1999). Each question is seen
+twice: with all documents (the answer is there), and with its own document filtered out (it is not). How good
+the answerer then is, on questions that no fit has seen, is printed by `python -m evals.squad`.
 """
 
 from __future__ import annotations
@@ -23,7 +13,6 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import math
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -135,28 +124,6 @@ def definitions(texts: Mapping[str, str]) -> list[Question]:
     return made
 
 
-def interval(values: Sequence[float], *, draws: int = 2000, seed: int = 0) -> tuple[float, float, float]:
-    """Give the mean with its 95 % percentile bootstrap interval; NaNs for nothing."""
-    if not len(values):
-        return math.nan, math.nan, math.nan
-    sample = np.asarray(values, dtype=np.float64)
-    picks = np.random.default_rng(seed).integers(0, len(sample), (draws, len(sample)))
-    low, high = np.quantile(sample[picks].mean(axis=1), (0.025, 0.975))
-    return float(sample.mean()), float(low), float(high)
-
-
-def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
-    """Give the probability that a positive scores above a negative (ties count half)."""
-    merged = np.concatenate([positive, negative])
-    order = merged.argsort(kind="stable")
-    ranks = np.empty(len(merged))
-    ranks[order] = np.arange(1, len(merged) + 1)
-    for value in np.unique(merged):
-        ranks[merged == value] = ranks[merged == value].mean()
-    wins = ranks[: len(positive)].sum() - len(positive) * (len(positive) + 1) / 2
-    return float(wins / (len(positive) * len(negative)))
-
-
 def index_texts(texts: dict[str, str], folder: Path) -> ragkit.Rag:
     """Index documents through the library, as the files a user would have."""
     docs = folder / "docs.jsonl"
@@ -165,27 +132,6 @@ def index_texts(texts: dict[str, str], folder: Path) -> ragkit.Rag:
     rag = ragkit.open(folder / "store")
     rag.sync(docs)
     return rag
-
-
-def score(rag: ragkit.Rag, questions: Sequence[Question]) -> dict[str, tuple[float, float, float]]:
-    """Ask every question both ways and give each measure with its interval."""
-    quoted, answered, declined, with_it, without_it = [], [], [], [], []
-    for question in questions:
-        answer = rag.ask(question.text)
-        answered.append(not answer.abstained)
-        quoted.append(not answer.abstained and holds_gold(answer.text, question.answers))
-        declined.append(rag.ask(question.text, where={"doc_id": {"!=": question.doc_id}}).abstained)
-        with_it.append(best_support(rag, weigh(rag, question, answerable=True)))
-        without_it.append(best_support(rag, weigh(rag, question, answerable=False)))
-    right = [good for good, said in zip(quoted, answered, strict=True) if said]
-    measures = {"quoted": quoted, "answered": answered, "right": right, "declined": declined}
-    table = {name: interval([float(value) for value in values]) for name, values in measures.items()}
-    return table | {"auroc": (auroc(with_it, without_it), math.nan, math.nan)}
-
-
-def best_support(rag: ragkit.Rag, asked: Asked) -> float:
-    """Give the support of the best candidate, whether or not it was quoted; 0 without any."""
-    return float(rag.answerer.model.support(asked.rows).max()) if len(asked.rows) else 0.0
 
 
 def fit(samples: Sequence[Sequence[Asked]]) -> tuple[list[float], float]:
@@ -224,20 +170,6 @@ def write_model(path: Path, models: Mapping[str, tuple[Sequence[float], float]])
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def main() -> None:
-    """Parse the command line, then fit or score."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("names", nargs="*", default=["xquad", "hallurag", "covid"], metavar="NAME")
-    parser.add_argument("--data", type=Path, default=Settings.from_environment().data)
-    parser.add_argument("--questions", type=int, default=250, help="at most so many of each collection")
-    parser.add_argument("--fit", type=Path, metavar="FILE", help="write the support model to FILE")
-    options = parser.parse_args()
-    if options.fit:
-        _fit(options.data, options.questions, options.fit)
-    else:
-        _score(options.names, options.data, options.questions)
-
-
 def _fit(data: Path, most: int, path: Path) -> None:
     samples = []
     for name in ("xquad", "hallurag"):
@@ -256,15 +188,15 @@ def spread(questions: Sequence[Question], most: int) -> list[Question]:
     return [questions[round(place)] for place in np.linspace(0, len(questions) - 1, min(most, len(questions)))]
 
 
-def _score(names: Sequence[str], data: Path, most: int) -> None:
-    for name in names:
-        texts, questions = load(name, data)
-        part = spread(questions[1::2], most)
-        with tempfile.TemporaryDirectory() as folder, index_texts(texts, Path(folder)) as rag:
-            print(f"{name}: {len(texts)} documents, {rag.collection.chunk_count} chunks, {len(part)} questions")
-            for measure, (value, low, high) in score(rag, part).items():
-                bounds = "" if math.isnan(low) else f"  [{low:.3f}, {high:.3f}]"
-                print(f"  {measure:<9} {value:.3f}{bounds}", flush=True)
+def main() -> None:
+    """Parse the command line, then fit."""
+    parser = argparse.ArgumentParser(prog="python -m evals.extractive", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--fit", type=Path, required=True, metavar="FILE", help="write the support model to FILE")
+    parser.add_argument("--data", type=Path, default=Settings.from_environment().data, metavar="DIR")
+    parser.add_argument("--questions", type=int, default=250, metavar="N", help="of each collection; default: 250")
+    options = parser.parse_args()
+    _fit(options.data, options.questions, options.fit)
 
 
 if __name__ == "__main__":

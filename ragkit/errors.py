@@ -14,7 +14,8 @@
     │   ├── StoreFullError                 the disk has no room left
     │   └── IndexMismatchError (ValueError)  built with another embedding model or dimension
     └── ModelError (RuntimeError)          a model's files are missing or wrong, or it failed
-        └── ModelFilesError
+        ├── ModelFilesError
+        └── OutputParseError               it answered, but not in the form asked for; `raw_output` is what it said
 
 Every message says what was wrong (with the value), what was expected and what to do.
 """
@@ -30,6 +31,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "ModelFilesError",
+    "OutputParseError",
     "RagkitError",
     "StoreDamagedError",
     "StoreError",
@@ -119,3 +121,15 @@ class ModelError(RagkitError, RuntimeError):
 
 class ModelFilesError(ModelError):
     """A model's files are missing, incomplete or not what was expected."""
+
+
+class OutputParseError(ModelError):
+    """A model answered, but not in the form it was asked for.
+
+    Attributes:
+        raw_output: What it said, whole.
+    """
+
+    def __init__(self, message: str, raw_output: str) -> None:
+        super().__init__(message)
+        self.raw_output = raw_output

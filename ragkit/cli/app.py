@@ -16,6 +16,7 @@ from ragkit.cli.ask import ask
 from ragkit.cli.compact import compact
 from ragkit.cli.delete import delete
 from ragkit.cli.doctor import doctor
+from ragkit.cli.evaluate import evaluate
 from ragkit.cli.index import index
 from ragkit.cli.info import info
 from ragkit.cli.reindex import reindex
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for command in (index, search, ask, show, info, delete, compact, reindex, doctor):
     app.command()(command)
+app.add_typer(evaluate)
 
 _INTERRUPTED = 130
 _WRONG_USE = (InputError, ConfigError, StoreNotFoundError, IndexMismatchError)

@@ -56,6 +56,7 @@ def fuse_arms(
     k: int,
     pool: int,
     options: SearchOptions,
+    arms: bool = True,
 ) -> list[Retrieved]:
     """Fuse one query's two lists as this module describes, or by reciprocal rank if `options` say so.
 
@@ -67,6 +68,7 @@ def fuse_arms(
         k: Number of rows to return, at least 1; there are at most 2 * pool.
         pool: How many rows each arm was asked for.
         options: `weight` and `fusion` are read.
+        arms: Whether to note what each arm said, which costs as much as the fusion itself.
 
     Returns:
         The best candidates, best first; one that only an arm of weight 0 found is left out.
@@ -81,6 +83,8 @@ def fuse_arms(
     rows = np.fromiter(scores, dtype=np.int64, count=len(scores))
     values = np.fromiter(scores.values(), dtype=np.float64, count=len(scores))
     kept = best_of(rows, values, k, candidates.names)
+    if not arms:
+        return [Retrieved(row, score, {}) for row, score in kept]
     ranks = [{item.row: rank for rank, item in enumerate(run, start=1)} for run in (dense, bm25)]
     lists = list(zip(("dense", "bm25"), (dense, bm25), ranks, strict=True))
     return [

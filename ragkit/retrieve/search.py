@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ragkit.errors import InputError, shorten
 from ragkit.rank.topk import check_k
 from ragkit.retrieve.hybrid import fuse_arms
 from ragkit.retrieve.options import Mode, SearchOptions, as_mode
 from ragkit.retrieve.spread import spread_rows
-from ragkit.store.hits import listed
+from ragkit.store.hits import Retrieved, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
     from numpy.typing import NDArray
 
     from ragkit.encoder import Encoder, Vectors
-    from ragkit.store.hits import Retrieved
     from ragkit.store.order import Scored
-    from ragkit.types import Hit
+    from ragkit.types import ArmScore, Hit
 
-__all__ = ["Moment", "SearchOptions", "Searchable", "search"]
+__all__ = ["Found", "Moment", "SearchOptions", "Searchable", "search", "search_ids"]
 
 _BLOCK = 256
 """Queries answered at a time: their candidates are in memory together."""
+_UNSAID: Mapping[str, ArmScore] = MappingProxyType({})
 
 
 class Moment(Protocol):
@@ -72,6 +73,15 @@ class Searchable(Protocol):
         ...
 
 
+class Found(NamedTuple):
+    """What a hit is called and scores, without its text."""
+
+    doc_id: str
+    chunk_id: str
+    score: float
+    """As in `Hit`: orders the hits of one query only."""
+
+
 def search(
     collection: Searchable,
     encoder: Encoder | None,
@@ -109,19 +119,62 @@ def search(
         WhereError: If the filter cannot be read or names an unknown field.
         IndexMismatchError: If the collection was built, or built again meanwhile, with another model than `encoder`.
     """
-    check_k(k)
+    given = _Given(collection, encoder, queries, k, mode, where, options, vectors)
+    return [hits for moment, runs in _blocks(given) for hits in moment.hits(runs)]
+
+
+def search_ids(
+    collection: Searchable,
+    encoder: Encoder | None,
+    queries: Sequence[str],
+    *,
+    k: int = 10,
+    mode: str = "hybrid",
+    where: str | Mapping[str, Any] | None = None,
+    options: SearchOptions = SearchOptions(),  # noqa: B008  # frozen
+    vectors: Vectors | None = None,
+) -> list[list[Found]]:
+    """Find what `search` finds, without reading any text: for runs that are scored, a thousand deep.
+
+    Arguments, order, scores and errors are those of `search`; what each arm said is not kept.
+    """
+    given = _Given(collection, encoder, queries, k, mode, where, options, vectors, arms=False)
+    return [run for moment, runs in _blocks(given) for run in _named(moment, runs)]
+
+
+def _named(moment: Moment, runs: Sequence[Sequence[Retrieved]]) -> list[list[Found]]:
+    names = moment.names(list({item.row for run in runs for item in run}))
+    return [[Found(*names[item.row], item.score) for item in run] for run in runs]
+
+
+class _Given(NamedTuple):
+    """The arguments of a search."""
+
+    collection: Searchable
+    encoder: Encoder | None
+    queries: Sequence[str]
+    k: int
+    mode: str
+    where: str | Mapping[str, Any] | None
+    options: SearchOptions
+    vectors: Vectors | None
+    arms: bool = True
+    """Whether hits say what each arm said."""
+
+
+def _blocks(given: _Given) -> Iterator[tuple[Moment, list[list[Retrieved]]]]:
+    """Give what is found, some hundred queries at a time, each with the moment it was found in."""
+    queries, options = given.queries, given.options
+    check_k(given.k)
     _check_queries(queries)
-    known = as_mode(mode)
-    rows = _vectors(known, options, encoder, queries, vectors)
-    found: list[list[Hit]] = []
-    maker = encoder if rows is not None and vectors is None else None
-    with collection.moment(where=where, words=known != "dense", encoder=maker) as moment:
-        plan = _Plan(moment, known, options, k)
+    mode = as_mode(given.mode)
+    rows = _vectors(mode, options, given.encoder, queries, given.vectors)
+    maker = given.encoder if rows is not None and given.vectors is None else None
+    with given.collection.moment(where=given.where, words=mode != "dense", encoder=maker) as moment:
+        plan = _Plan(moment, mode, options, given.k, given.arms)
         for start in range(0, len(queries), _BLOCK):
             block = slice(start, start + _BLOCK)
-            own = None if rows is None else rows[block]
-            found += moment.hits(plan.run(queries[block], own, plan.first_pool))
-    return found
+            yield moment, plan.run(queries[block], None if rows is None else rows[block], plan.first_pool)
 
 
 def _vectors(
@@ -147,6 +200,9 @@ class _Plan:
     mode: Mode
     options: SearchOptions
     k: int
+    arms: bool
+    document_of: dict[int, int] = field(default_factory=dict)
+    """The document of each row that a query has brought up: many bring up the same."""
 
     @property
     def first_pool(self) -> int:
@@ -176,26 +232,31 @@ class _Plan:
 
     def _candidates(self, queries: Sequence[str], vectors: Vectors | None, pool: int) -> list[list[Retrieved]]:
         if self.mode == "bm25" or vectors is None:
-            return [listed(run, "bm25") for run in self.moment.bm25(queries, k=pool)]
+            return [self._listed(run, "bm25") for run in self.moment.bm25(queries, k=pool)]
         dense = self.moment.dense(vectors, k=pool, exact=self.options.exact)
         if self.mode == "dense":
-            return [listed(run, "dense") for run in dense]
+            return [self._listed(run, "dense") for run in dense]
         bm25 = self.moment.bm25(queries, k=pool)
         keep = 2 * pool if self._whole_lists else self.k
         return [
-            fuse_arms(by_vector, by_word, query, self.moment, k=keep, pool=pool, options=self.options)
+            fuse_arms(by_vector, by_word, query, self.moment, k=keep, pool=pool, options=self.options, arms=self.arms)
             for by_vector, by_word, query in zip(dense, bm25, vectors, strict=True)
         ]
+
+    def _listed(self, run: Sequence[Scored], arm: str) -> list[Retrieved]:
+        return listed(run, arm) if self.arms else [Retrieved(row, score, _UNSAID) for row, score in run]
 
     def _best_per_document(self, run: Sequence[Retrieved]) -> list[Retrieved]:
         """Keep the first row of each document: it scores what its best chunk scores.
 
         Source: Dai and Callan, SIGIR 2019, section 3 (MaxP).
         """
-        documents = self.moment.documents([item.row for item in run])
+        known = self.document_of
+        if new := [item.row for item in run if item.row not in known]:
+            known.update(self.moment.documents(new))
         first: dict[int, Retrieved] = {}
         for item in run:
-            first.setdefault(documents[item.row], item)
+            first.setdefault(known[item.row], item)
         return list(first.values())
 
     def _cut(self, candidates: list[list[Retrieved]], vectors: Vectors | None) -> list[list[Retrieved]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Moment"]
 
+_MOST_NAMES = 500_000
+
 
 class Moment:
     """What a search sees; from `Collection.moment`, for use by one thread until the block ends.
@@ -47,7 +48,7 @@ class Moment:
         self._db = db
         self._view = view
         self._words = words
-        self._names = partial(catalog.sort_keys, db)
+        self._known: dict[int, tuple[str, str]] = {}
 
     @property
     def rows(self) -> int:
@@ -101,8 +102,17 @@ class Moment:
         return scan.vectors(np.fromiter(rows, dtype=np.int64, count=len(rows)))
 
     def names(self, rows: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """Give `(doc_id, chunk_id)` of rows: what breaks ties."""
+        """Give `(doc_id, chunk_id)` of rows: what breaks ties. Read once, for queries bring up the same rows."""
         return self._names(rows)
+
+    def _names(self, rows: Sequence[int]) -> dict[int, tuple[str, str]]:
+        known = self._known
+        if new := [row for row in rows if row not in known]:
+            if len(known) > _MOST_NAMES:
+                known.clear()
+                new = list(rows)
+            known.update(catalog.sort_keys(self._db, new))
+        return {row: known[row] for row in rows if row in known}
 
     def documents(self, rows: Sequence[int]) -> dict[int, int]:
         """Give the key of each row's document."""

@@ -1,25 +1,10 @@
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
-from evals.extractive import Asked, Question, auroc, definitions, fit, holds_gold, interval, spread
+from evals.extractive import Asked, Question, definitions, fit, holds_gold, spread
 from ragkit.answer.evidence import FEATURES
-
-
-def test_auroc_is_the_share_of_pairs_in_order() -> None:
-    assert auroc([0.9, 0.8], [0.1, 0.2]) == 1.0
-    assert auroc([0.5], [0.5]) == 0.5
-    assert auroc([0.9, 0.1], [0.5]) == 0.5
-
-
-def test_an_interval_holds_its_mean_and_nothing_has_none() -> None:
-    mean, low, high = interval([1.0, 0.0, 1.0, 1.0])
-    assert mean == 0.75
-    assert 0.0 <= low <= mean <= high <= 1.0
-    assert all(math.isnan(value) for value in interval([]))
 
 
 def test_gold_is_found_across_markers_and_line_wraps() -> None:

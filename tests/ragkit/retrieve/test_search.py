@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragkit.errors import InputError, WhereError
-from ragkit.retrieve.search import SearchOptions, search
+from ragkit.retrieve.search import Found, SearchOptions, search, search_ids
 from ragkit.store.records import NewChunk, NewDocument
 
 if TYPE_CHECKING:
@@ -276,3 +276,25 @@ def test_an_exact_search_is_asked_for_by_an_option(collection: Collection, monke
     for exact in (True, False):
         one(collection, "postman", options=SearchOptions(exact=exact))
     assert asked == [True, False]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "dense", "bm25"])
+@pytest.mark.parametrize(
+    "options",
+    [SearchOptions(), SearchOptions(unit="document"), SearchOptions(fusion="rrf"), SearchOptions(diversity=0.5)],
+)
+def test_ids_alone_are_those_of_the_hits(
+    collection: Collection, encoder: WordEncoder, mode: str, options: SearchOptions
+) -> None:
+    queries = ["documents of a query", "a cat and a dog", "the day", "documents of a query"]
+    hits = search(collection, encoder, queries, k=3, mode=mode, options=options)
+    found = search_ids(collection, encoder, queries, k=3, mode=mode, options=options)
+    assert found == [[Found(hit.doc_id, hit.chunk_id, hit.score) for hit in run] for run in hits]
+
+
+def test_ids_alone_are_refused_where_hits_are(collection: Collection, encoder: WordEncoder) -> None:
+    with pytest.raises(InputError, match="k must be at least 1, got 0"):
+        search_ids(collection, encoder, ["a"], k=0)
+    with pytest.raises(InputError, match="the query is empty"):
+        search_ids(collection, encoder, [" "])
+    assert search_ids(collection, encoder, []) == []

@@ -1,0 +1,16 @@
+"""Measuring: retrieval, groundedness and answers, with intervals, paired comparisons and runs that resume.
+
+Open first `outcome.py` (a number or the reason there is none; a row; an estimate), then the room you need:
+
+- `data/`        loaders of test collections, streaming; every bad line is named by file and number
+- `measures/`    what a row or a run is worth: pure functions
+- `statistics/`  intervals, paired tests, power: pure functions over arrays
+- `judges/`      who says whether a claim is supported: models, recordings, offline detectors; calibration
+- `runs.py`      a run is a folder that resumes row by row; `journal.py` keeps what a model said, never asked twice
+- `reports/`     a run as text in the terminal and as one HTML page
+- `retrieval/`, `rerank.py`, `answers/`, `groundedness.py`, `tasks/`, `robustness/`, `conversation.py`  the evaluations
+- `compare.py`, `comparison/`, `baseline.py`  one run beside another, or beside a small file of what it was
+
+May import every room below `compose`. ir_measures, scipy, matplotlib and the like (extra `eval`) are each imported in
+the one leaf that needs them.
+"""

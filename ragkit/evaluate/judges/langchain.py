@@ -1,0 +1,120 @@
+"""Any LangChain chat model as a `ChatModel`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+
+from ragkit.errors import ConfigError, ModelError, shorten
+from ragkit.evaluate.chat import Ask, Message, Reply
+
+__all__ = ["LangChainChat"]
+
+_KINDS: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
+_SECRET = ("key", "secret", "password", "authorization", "credential", "headers")
+
+
+class LangChainChat:
+    """A LangChain chat model, named and with its parameters on the card.
+
+    `max_retries` and timeouts are the model's own; a question is put to it once.
+    """
+
+    def __init__(
+        self,
+        model: BaseChatModel,
+        name: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        schema: Literal["prompt", "response_format"] = "prompt",
+        usd_per_million: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        """Wrap a model.
+
+        Args:
+            model: Any chat model of LangChain.
+            name: Which model it is, with its revision, such as `gpt-4.1-mini-2025-04-14`.
+            parameters: All else that decides what it says, as JSON; None takes what the model tells of itself, which
+                for some classes is nothing.
+            schema: How a question's JSON Schema reaches it: written under the system message, or as OpenAI's
+                `response_format`, for providers that decode under it.
+            usd_per_million: Price of a million tokens read and written, in US dollars.
+
+        Raises:
+            ConfigError: If `schema` is neither.
+        """
+        if schema not in ("prompt", "response_format"):
+            raise ConfigError(f"schema must be 'prompt' or 'response_format', got {shorten(repr(schema))}.")
+        self._model = model
+        self._schema = schema
+        self._prices = usd_per_million
+        told = _told(model) if parameters is None else dict(parameters)
+        kind = type(model)
+        self.card: Mapping[str, Any] = {
+            "name": name,
+            "class": f"{kind.__module__}.{kind.__qualname__}",
+            "parameters": told,
+            "schema": schema,
+        }
+
+    def reply(self, ask: Ask) -> Reply:
+        """Ask the model once.
+
+        Raises:
+            ModelError: If it fails, in whatever way; its own error is the cause.
+        """
+        messages = [_KINDS[message.role](content=message.content) for message in self._messages(ask)]
+        started = time.perf_counter()
+        try:
+            said = self._bound(ask).invoke(messages)
+        except Exception as error:  # each provider raises its own classes; what they have in common is only this
+            status = getattr(error, "status_code", None)
+            raise ModelError(f"{type(error).__name__}{f' ({status})' if status else ''}") from error
+        usage: Mapping[str, int] = said.usage_metadata or {}
+        read, written = usage.get("input_tokens", 0), usage.get("output_tokens", 0)
+        return Reply(
+            text=str(said.text),
+            input_tokens=read,
+            output_tokens=written,
+            cost_usd=(read * self._prices[0] + written * self._prices[1]) / 1e6,
+            seconds=time.perf_counter() - started,
+        )
+
+    def _bound(self, ask: Ask) -> Any:  # Any: bind gives a Runnable whose output type LangChain leaves open
+        if ask.schema is None or self._schema == "prompt":
+            return self._model
+        form = {"name": "reply", "schema": dict(ask.schema), "strict": True}
+        return self._model.bind(response_format={"type": "json_schema", "json_schema": form})
+
+    def _messages(self, ask: Ask) -> list[Message]:
+        if ask.schema is None or self._schema == "response_format":
+            return list(ask.messages)
+        form = json.dumps(ask.schema, ensure_ascii=False, sort_keys=True)
+        wanted = f"Your reply must be JSON of this schema: {form}"
+        first, *others = ask.messages
+        if first.role == "system":
+            return [Message("system", f"{first.content}\n\n{wanted}"), *others]
+        return [Message("system", wanted), first, *others]
+
+
+def _told(model: BaseChatModel) -> dict[str, Any]:
+    """Give what a model tells of its parameters, without what smells of a secret and what is no JSON."""
+    told = {
+        name: value
+        for name, value in model.asdict().items()
+        if not any(word in name.lower() for word in _SECRET) and _is_json(value)
+    }
+    return dict(sorted(told.items()))
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True

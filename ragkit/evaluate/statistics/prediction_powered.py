@@ -1,0 +1,73 @@
+"""A mean of human labels made sharper by a judge's verdicts on many more rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import nan, sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ragkit.errors import InputError
+from ragkit.evaluate.outcome import Estimate
+from ragkit.evaluate.statistics.intervals import student_quantile
+
+__all__ = ["prediction_powered"]
+
+
+def prediction_powered(
+    labelled_judge: Sequence[float], labelled_human: Sequence[float], unlabelled_judge: Sequence[float]
+) -> Estimate:
+    """Estimate the mean that people would give to all rows, from few labels and many verdicts of a judge.
+
+    The judge's mean over the unlabelled rows is corrected by its error on the labelled ones, so a biased judge widens
+    the interval but does not move it. How far the judge is listened to (0 not at all, 1 fully) is the share that makes
+    the interval shortest. It needs some rows on which judge and people differ: with 50 labels and a judge wrong in 5 %
+    of the rows it covered in 89 % of simulated samples, with 200 in 94 % (`evals.statistics`).
+
+    Sources: Angelopoulos et al., Science 382, 2023 (prediction-powered inference, algorithm 1); Angelopoulos, Duchi and
+    Zrnic, 2023 (PPI++, power tuning, example 6.1).
+
+    Args:
+        labelled_judge: The judge's value of each row that people labelled, n of them.
+        labelled_human: What people said of the same rows, in the same order.
+        unlabelled_judge: The judge's value of each further row, drawn like the labelled ones.
+
+    Returns:
+        The mean with its 95 % interval; `n` counts the labelled rows, `coverage` is their share of all rows.
+        NaN bounds for fewer than two labelled or unlabelled rows.
+
+    Raises:
+        InputError: If the labelled lists differ in length or are empty, or a value is not finite.
+    """
+    judged, human, further = (
+        np.asarray(v, dtype=np.float64) for v in (labelled_judge, labelled_human, unlabelled_judge)
+    )
+    _check(judged, human, further)
+    n, more = judged.size, further.size
+    trust = _trust(judged, human, further) if n > 1 and more > 1 else 0.0
+    corrected = human - trust * judged
+    value = float(corrected.mean() + (trust * further.mean() if more else 0.0))
+    half = nan
+    if n > 1 and more > 1:
+        variance = corrected.var(ddof=1) / n + trust**2 * further.var(ddof=1) / more
+        half = student_quantile(0.975, n - 1) * sqrt(variance)
+    return Estimate(value=value, low=value - half, high=value + half, n=n, coverage=n / (n + more))
+
+
+def _check(judged: NDArray[np.float64], human: NDArray[np.float64], further: NDArray[np.float64]) -> None:
+    if judged.size != human.size or judged.size == 0:
+        raise InputError(
+            f"{judged.size} verdicts of the judge stand beside {human.size} human labels: "
+            "give both for the same rows, at least one."
+        )
+    if not all(np.isfinite(values).all() for values in (judged, human, further)):
+        raise InputError("A verdict or label is not a finite number: leave unscored rows out.")
+
+
+def _trust(judged: NDArray[np.float64], human: NDArray[np.float64], further: NDArray[np.float64]) -> float:
+    spread = float(np.concatenate([judged, further]).var(ddof=1))
+    if spread == 0:
+        return 0.0
+    shared = float(np.cov(judged, human)[0, 1])
+    return min(1.0, max(0.0, shared / ((1 + judged.size / further.size) * spread)))

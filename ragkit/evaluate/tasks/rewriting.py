@@ -1,0 +1,45 @@
+"""Texts into texts over a run's folder: translation and summaries, measured by BLEU and chrF."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ragkit.evaluate.measures.translation import corpus_bleu, corpus_chrf, sentence_chrf
+from ragkit.evaluate.outcome import Outcome, Row, Unscored
+from ragkit.evaluate.statistics.estimate import estimates
+from ragkit.evaluate.tasks.predictor import Item, Predictor
+from ragkit.evaluate.tasks.working import BLOCK, Progress, TaskResult, details_of, predict_rows, whole_run
+
+if TYPE_CHECKING:
+    from ragkit.evaluate.runs import RunFolder
+
+__all__ = ["translate"]
+
+
+def translate(
+    run: RunFolder,
+    items: Sequence[Item[str, str]],
+    predictor: Predictor[str, str],
+    *,
+    block: int = BLOCK,
+    workers: int = 1,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> TaskResult:
+    """Translate each text, or sum it up, against one reference; arguments as of `classify`.
+
+    Returns:
+        Estimates `chrF` (mean over rows), `corpus_BLEU` and `corpus_chrF`, fractions from 0 to 1.
+    """
+    rows = predict_rows(run, items, predictor, _translated, block=block, workers=workers, progress=progress)
+    scored = [row.details for row in rows if not isinstance(row.outcomes["chrF"], Unscored)]
+    said, gold = [row["said"] for row in scored], [[row["gold"]] for row in scored]
+    whole = whole_run(rows, "chrF", seed)
+    more = {"corpus_BLEU": whole(corpus_bleu(said, gold)), "corpus_chrF": whole(corpus_chrf(said, gold))}
+    return TaskResult(rows, estimates(rows, seed=seed) | more)
+
+
+def _translated(item: Item[str, str], said: str | Unscored) -> Row:
+    outcome: Outcome = said if isinstance(said, Unscored) else sentence_chrf(said, [item.gold])
+    return Row(id=item.id, outcomes={"chrF": outcome}, details=details_of({"text": item.given}, item.gold, said))

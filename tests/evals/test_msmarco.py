@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evals.msmarco import main, score_given
+
+
+def test_the_given_runs_have_their_published_scores(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert score_given(data / "msmarco_passage", tmp_path)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split("   ")[-1] for line in said[2:]] == [
+        "published 0.5058",
+        "published 0.7210",
+        "published 0.7308",
+        "published 0.7439",
+    ]
+    assert said[2].startswith("  BM25          0.5058 [")
+
+
+def test_runs_that_are_not_there_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert score_given(tmp_path, tmp_path / "out")
+    assert "SPLADE++ ED   is not in the folder" in capsys.readouterr().out
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(tmp_path)]) == 1
+    assert "msmarco_passage" in capsys.readouterr().err

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evals.robustness import main
+
+PARAGRAPHS = {
+    "Neil Armstrong landed on the Moon in July 1969. He was the first person to walk there.": [
+        ("Who was the first person to walk on the Moon?", "Neil Armstrong"),
+        ("When did Armstrong land on the Moon?", "July 1969"),
+    ],
+    "Ada Lovelace wrote the first program in 1843. She worked with Charles Babbage.": [
+        ("Who wrote the first program?", "Ada Lovelace"),
+        ("When was the first program written?", "1843"),
+    ],
+    "The Eiffel Tower stands in Paris. It was built by Gustave Eiffel in 1889.": [
+        ("Who built the Eiffel Tower?", "Gustave Eiffel"),
+        ("Where does the Eiffel Tower stand?", "Paris"),
+    ],
+}
+MODEL = """
+from ragkit.testing.scripts import ScriptedModel
+
+def small():
+    return ScriptedModel(lambda ask: "insufficient information")
+"""
+
+
+@pytest.fixture
+def small_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "models_of_robustness.py").write_text(MODEL, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    paragraphs = [
+        {
+            "context": context,
+            "qas": [
+                {
+                    "id": question,
+                    "question": question,
+                    "answers": [{"text": answer, "answer_start": context.index(answer)}],
+                }
+                for question, answer in questions
+            ],
+        }
+        for context, questions in PARAGRAPHS.items()
+    ]
+    folder = tmp_path / "data"
+    (folder / "xquad_en").mkdir(parents=True)
+    (folder / "covid_qa").mkdir()
+    squad = {"data": [{"title": "t", "paragraphs": paragraphs}]}
+    (folder / "xquad_en/xquad.en.json").write_text(json.dumps(squad), encoding="utf-8")
+    (folder / "covid_qa/faq_covidbert.csv").write_text(
+        "question,answer\nWhat is it?,It is a virus that makes people ill.\nWho?,Old people are at risk of it.\n"
+    )
+    (folder / "covid_qa/eval_question_similarity_en.csv").write_text(
+        "question_1,question_2,similar\nWhat is the virus?,What is this virus?,1\nWhat is it?,Who is at risk?,0\n"
+    )
+    return folder
+
+
+def test_numbers_are_printed(small_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["noise", "counterfactual", "paraphrase", "--data", str(small_data)]) == 0
+    printed = capsys.readouterr().out
+    for expected in ("6 cases of XQuAD, at most 5 passages each.", "noise alone: declined", "misled", "not alike"):
+        assert expected in printed
+
+
+@pytest.mark.slow
+def test_every_part_is_measured(small_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(small_data)]) == 0
+    printed = capsys.readouterr().out
+    for expected in ("3 cases of XQuAD", "letters swapped", "dialect/Scots: support_gap"):
+        assert expected in printed
+
+
+def test_a_chat_model_reads_in_runs_that_stay(
+    small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["noise", "--data", str(small_data), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--model", "models_of_robustness:small"]) == 0
+    metrics = json.loads((tmp_path / "out/noise/metrics.json").read_text(encoding="utf-8"))
+    assert metrics["measures"]["rejected"]["value"] == 1.0
+    assert metrics["measures"]["right@0.0"]["value"] == 0.0
+    assert main(arguments) == 1  # another reader is another run
+    assert "holds another run" in capsys.readouterr().err
+
+
+def test_wrong_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["noises"]) == 1
+    assert capsys.readouterr().err.startswith("there is no part 'noises': known are noise, integration")

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import SecretStr
+
+from ragkit.errors import ConfigError, ModelError
+from ragkit.evaluate.chat import Ask, Message, Reply
+from ragkit.evaluate.judges.langchain import LangChainChat
+
+_ASK = Ask(messages=(Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Yes?")))
+_SCHEMA = Ask(messages=_ASK.messages, schema={"type": "object"})
+
+
+class Chatty(BaseChatModel):
+    """A provider's model: counts tokens, keeps what it was given, can fail."""
+
+    temperature: float = 0.5
+    api_key: SecretStr = SecretStr("sk-secret")
+    fails: bool = False
+    seen: list[Any] = []  # noqa: RUF012 - pydantic copies it
+
+    @property
+    def _llm_type(self) -> str:
+        return "chatty"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return {"temperature": self.temperature, "api_key": "sk-secret", "client": object()}
+
+    def _generate(
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
+    ) -> ChatResult:
+        if self.fails:
+            raise RefusedError
+        self.seen.append((messages, options))
+        usage = {"input_tokens": 1000, "output_tokens": 10, "total_tokens": 1010}
+        message = AIMessage(content=[{"type": "text", "text": "fine"}], usage_metadata=usage)
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+
+class RefusedError(Exception):
+    """As providers raise it: with the status, and with what must not be shown."""
+
+    status_code = 401
+
+    def __str__(self) -> str:
+        return "wrong key sk-secret"
+
+
+def test_the_reply_carries_text_tokens_and_cost() -> None:
+    reply = LangChainChat(Chatty(), "chatty-1", usd_per_million=(2.0, 10.0)).reply(_ASK)
+    assert (reply.text, reply.input_tokens, reply.output_tokens) == ("fine", 1000, 10)
+    assert reply.cost_usd == pytest.approx(0.0021)
+    assert reply.seconds > 0
+
+
+def test_a_model_that_counts_nothing_costs_nothing() -> None:
+    reply = LangChainChat(FakeListChatModel(responses=["a"]), "fake").reply(_ASK)
+    assert reply == Reply(text="a", seconds=reply.seconds)
+
+
+def test_roles_arrive_as_langchain_knows_them() -> None:
+    model = Chatty()
+    LangChainChat(model, "chatty-1").reply(_ASK)
+    assert [(message.type, message.content) for message in model.seen[0][0]] == [
+        ("system", "Be brief."),
+        ("human", "Hi"),
+        ("ai", "Yes?"),
+    ]
+
+
+def test_the_schema_is_written_under_the_system_message() -> None:
+    model = Chatty()
+    LangChainChat(model, "chatty-1").reply(_SCHEMA)
+    LangChainChat(model, "chatty-1").reply(Ask(messages=(Message("user", "Hi"),), schema={"type": "object"}))
+    wanted = 'Your reply must be JSON of this schema: {"type": "object"}'
+    assert model.seen[0][0][0].content == f"Be brief.\n\n{wanted}"
+    assert [message.content for message in model.seen[1][0]] == [wanted, "Hi"]
+    assert model.seen[0][1] == {}
+
+
+def test_the_schema_goes_as_response_format_where_the_provider_takes_it() -> None:
+    model = Chatty()
+    LangChainChat(model, "chatty-1", schema="response_format").reply(_SCHEMA)
+    form = {"name": "reply", "schema": {"type": "object"}, "strict": True}
+    assert model.seen[0][1] == {"response_format": {"type": "json_schema", "json_schema": form}}
+    assert model.seen[0][0][0].content == "Be brief."
+
+
+def test_the_card_tells_parameters_and_no_secret() -> None:
+    card = LangChainChat(Chatty(temperature=0.0), "chatty-1").card
+    assert card["name"] == "chatty-1"
+    assert card["class"].endswith("Chatty")
+    assert card["parameters"] == {"_type": "chatty", "temperature": 0.0}
+    assert LangChainChat(Chatty(), "chatty-1", parameters={"seed": 1}).card["parameters"] == {"seed": 1}
+
+
+def test_a_failing_model_is_named_by_class_and_status_and_keeps_its_secret() -> None:
+    with pytest.raises(ModelError, match=r"^RefusedError \(401\)$") as caught:
+        LangChainChat(Chatty(fails=True), "chatty-1").reply(_ASK)
+    assert isinstance(caught.value.__cause__, RefusedError)
+
+
+def test_an_unknown_way_for_the_schema_is_refused() -> None:
+    with pytest.raises(ConfigError, match="schema must be 'prompt' or 'response_format', got 'tools'"):
+        LangChainChat(Chatty(), "chatty-1", schema="tools")  # type: ignore[arg-type]
