@@ -24,8 +24,8 @@ from rich.console import Console
 from evals.hallucination_fit import Remembering, fit, people
 from ragkit.embed.encoder import SentenceEncoder
 from ragkit.evaluate.data.groundedness import GroundednessRow, halueval_qa, ragtruth, wice
-from ragkit.evaluate.groundedness import detection_estimates
-from ragkit.evaluate.groundedness_report import groundedness_report
+from ragkit.evaluate.groundedness.page import groundedness_report
+from ragkit.evaluate.groundedness.totals import detection_estimates
 from ragkit.evaluate.judges.detectors import DETECTORS, detector, detector_threshold
 from ragkit.evaluate.judges.responses import Unit, judge_responses
 from ragkit.evaluate.reports.content import Report

@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from ragkit.encoder import Encoder, EncoderCard, Vectors
 from ragkit.evaluate.data.groundedness import GroundednessRow, factscore, wice
 from ragkit.evaluate.data.mtrag import RatedAnswer, mtrag_human
+from ragkit.evaluate.judge import Claim, Judge
 from ragkit.evaluate.judges.embedding import EmbeddingJudge
-from ragkit.evaluate.judges.judge import Claim, Judge
 from ragkit.evaluate.judges.overlap import OverlapJudge
 from ragkit.evaluate.judges.responses import Unit, judge_responses, judged
 from ragkit.evaluate.judges.support import FEATURES, SupportJudge, SupportWeights, support_features

@@ -1,6 +1,7 @@
 """How far do the offline judges agree with people, and does a prediction-powered interval hold what people say?
 
     python -m evals.judges --data ../shared/data
+    python -m evals.judges --write ragkit/evaluate/judges/agreement.json
 
 On MTRAG's answers, each rated for faithfulness from 1 to 4 by two or three people. Agreement is of answers to the tasks
 that no threshold was chosen on. Then the same few answers are "labelled" again and again: how often does the interval
@@ -11,6 +12,7 @@ say, goes through `calibrated_mean` in the same way.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from rich.console import Console
 from evals.hallucination_fit import answers, as_row
 from ragkit.embed.encoder import SentenceEncoder
 from ragkit.evaluate.data.mtrag import RatedAnswer
-from ragkit.evaluate.judges.calibration import calibrate, calibrated_mean, calibration_table
+from ragkit.evaluate.judges.calibration import Calibration, calibrate, calibrated_mean, calibration_table
 from ragkit.evaluate.judges.detectors import DETECTORS, detector, detector_threshold
 from ragkit.evaluate.judges.responses import judge_responses
 from ragkit.evaluate.outcome import Outcome, Unscored
@@ -33,6 +35,10 @@ from ragkit.evaluate.statistics.intervals import student_quantile
 from ragkit.evaluate.statistics.prediction_powered import prediction_powered
 from ragkit.settings import Settings
 
+_ABOUT = (
+    "How far each detector, at its threshold, agrees with people on answers of MTRAG that they rated for faithfulness "
+    "and that no threshold was chosen on; written by `python -m evals.judges --write`."
+)
 _HUMAN_CUT = 0.5 + 1e-9  # above the middle of the scale is faithful, as in `as_row`
 
 
@@ -85,14 +91,19 @@ def main() -> None:
     parser.add_argument("--judge", nargs="+", default=list(DETECTORS), choices=DETECTORS)
     parser.add_argument("--labels", type=int, default=60, help="how many answers people label")
     parser.add_argument("--times", type=int, default=500, help="how often other answers are chosen for it")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the agreement with people, for the reports")
     options = parser.parse_args()
     encoder = SentenceEncoder.load(None)
     fresh = answers(options.data, part=1)
     rated = [*fresh, *answers(options.data, part=0)]
     human = [answer.mean_rating("faithfulness") for answer in rated]
     said = {name: verdicts(name, rated, encoder) for name in options.judge}
+    agreement = {name: _beside(name, verdict, human, len(fresh)) for name, verdict in said.items()}
+    if options.write:
+        document = {"about": _ABOUT, "judges": {name: found.as_dict() for name, found in agreement.items()}}
+        options.write.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     sections = (
-        _agreement(said, human, len(fresh)),
+        _agreement(agreement),
         _means(said, human, options.labels),
         _repeated(said, human, options.labels, options.times),
     )
@@ -101,11 +112,14 @@ def main() -> None:
     print_report(Report("Judges and people", title, (note,), sections), {}, Console(width=150))
 
 
-def _agreement(said: Mapping[str, Sequence[Outcome]], human: Sequence[float], fresh: int) -> Table:
+def _beside(name: str, verdict: Sequence[Outcome], human: Sequence[float], fresh: int) -> Calibration:
+    cut = detector_threshold(name)
+    return calibrate(verdict[:fresh], human[:fresh], judge_cut=cut, human_cut=_HUMAN_CUT)
+
+
+def _agreement(beside: Mapping[str, Calibration]) -> Table:
     lines = []
-    for name, verdict in said.items():
-        cut = detector_threshold(name)
-        found = calibrate(verdict[:fresh], human[:fresh], judge_cut=cut, human_cut=_HUMAN_CUT)
+    for name, found in beside.items():
         unscored = sum(found.unscored.values())
         lines.append((name, found.n, unscored, found.kappa, found.balanced_accuracy, found.spearman, found.kendall))
     columns = ("judge", "answers", "unscored", "kappa", "balanced acc.", "Spearman", "Kendall")

@@ -79,7 +79,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def score_given(folder: Path, runs: Path) -> bool:
     """Score the runs that the folder holds; tell whether all have their published score to four decimals."""
-    print("\nGiven runs, TREC DL 2019, nDCG@10 over 43 queries")
+    print(
+        "\nGiven runs, TREC DL 2019, nDCG@10 over 43 queries: of the full corpus, not comparable with the search below"
+    )
     exact = True
     for name, (file, published) in PUBLISHED_RUNS.items():
         if not (folder / "runs" / file).is_file():
@@ -112,7 +114,7 @@ def search(folder: Path, runs: Path, split: str, *, curve: bool) -> None:
             inflation=parts,
         )
         sys.stderr.write(f"{data.name}, {mode}: {time.perf_counter() - started:.1f} s\n")
-    print(compared(data.name, done))
+    print(compared(done))
     for mode, evaluation in done.items():
         for section in evaluation.report.sections:
             if isinstance(section, Curve):
@@ -129,10 +131,12 @@ def rerank(folder: Path, runs: Path) -> None:
     first = folder / "runs" / PUBLISHED_RUNS["BM25"][0]
     done = evaluate_rerank(data, first, EncoderReranker(encoder), runs / "reranked", measures=["nDCG@10"])
     print("\nRe-ranking the BM25 top-100, TREC DL 2019, nDCG@10: same candidates, same judgments")
-    print(f"  {'BM25, not re-ranked (published)':66}{PUBLISHED_RUNS['BM25'][1]:.4f}")
-    print(f"  {encoder.card.model + ' (packaged, bi-encoder)':66}{_interval(done.estimates['nDCG@10'])}")
+    for note in done.report.notes[1:]:
+        print(f"  {note}")
+    print(f"  {'BM25, not re-ranked (published)':74}{PUBLISHED_RUNS['BM25'][1]:.4f}")
+    print(f"  {encoder.card.model + ' (packaged, bi-encoder)':74}{_interval(done.estimates['nDCG@10'])}")
     for name, published in PUBLISHED_RERANKING.items():
-        print(f"  {name + ', published':66}{published:.4f}")
+        print(f"  {name + ', published':74}{published:.4f}")
 
 
 def _interval(estimate: Estimate) -> str:

@@ -42,7 +42,7 @@ from ragkit.evaluate.answers.run import AnswersRun, Questions, answers_config, e
 from ragkit.evaluate.answers.said import CollectionAnswers
 from ragkit.evaluate.answers.totals import sure_rows
 from ragkit.evaluate.data.answers import AnswerRow
-from ragkit.evaluate.judges.detectors import DETECTORS, detector, detector_threshold
+from ragkit.evaluate.judges.detectors import DETECTORS, beside_people, detector, detector_threshold
 from ragkit.evaluate.measures.abstention import risk_coverage
 from ragkit.evaluate.measures.calibration import reliability_bins
 from ragkit.evaluate.runs import RunFolder
@@ -72,13 +72,10 @@ _COLUMNS = {
     "brier": "brier",
 }
 
-# SQuAD 1.1 dev: Rajpurkar et al. 2016 (human, logistic regression), Devlin et al. 2019, Sanh et al. 2019.
+# The authors' own and deepset's card of MiniLM; both read the right paragraph, ours has to find it first.
 _PUBLISHED = (
-    ("human", "80.3", "90.5", "SQuAD 1.1 dev"),
-    ("logistic regression", "40.0", "51.0", "SQuAD 1.1 dev"),
-    ("BERT-base, 110 M", "80.8", "88.5", "SQuAD 1.1 dev"),
-    ("DistilBERT, 66 M", "77.7", "85.8", "SQuAD 1.1 dev"),
-    ("MiniLM-L12-H384, 33 M", "76.1", "79.5", "SQuAD 2.0 dev, with refusals"),
+    ("MiniLM-L12-H384 as deepset trained it, 33 M", "76.1", "79.5", "SQuAD 2.0 dev"),
+    ("MiniLM-L12-H384 as its authors did", "", "81.7", "SQuAD 2.0 dev"),
 )
 
 
@@ -144,7 +141,8 @@ def _measure(name: str, data: Path, most: int, out: Path | None) -> AnswersRun:
         place = (out or Path(folder)) / f"run-{name}"
         with RunFolder.open(place, command="evals.squad", dataset=name, config=config) as run:
             asked = Questions(both_ways(part), dataset, (note,))
-            return evaluate_answers(run, asked, answers, judge, entailed_from=least)
+            told = beside_people(DETECTORS[0])
+            return evaluate_answers(run, asked, answers, judge, entailed_from=least, calibrated=told)
 
 
 def _table(found: Mapping[str, Mapping[str, Estimate]]) -> list[str]:

@@ -9,39 +9,173 @@
     multi30k  English to German; memory: the validation part, 1,014 pairs
 
 Every predictor is a run in a folder of its own (`--out DIR`, else a temporary one): stopped and started again, it goes
-on where it was, and a chat model is never asked the same thing twice. Published numbers stand beside ours only where
-the setting is the same.
+on where it was, and a chat model is never asked the same thing twice.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 import tempfile
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from evals.choosing import spread
-from evals.models import add_model_option, chat_model
-from evals.task_sets import SETS, Labelled, Options
+from evals.choosing import add_model_option, chat_model, spread
 from ragkit.embed.encoder import SentenceEncoder
+from ragkit.embed.tokens import TruncationWarning
+from ragkit.encoder import Encoder
 from ragkit.errors import ConfigError, RagkitError
-from ragkit.evaluate.judges.recorded import RecordedModel
-from ragkit.evaluate.outcome import Estimate, Row, Unscored
+from ragkit.evaluate.chat import ChatModel
+from ragkit.evaluate.data.labelled import AG_NEWS_CLASSES, SST2_CLASSES, ag_news, multi30k, sst2, wnut17
+from ragkit.evaluate.measures.entities import read_entities
+from ragkit.evaluate.outcome import Row, Unscored
 from ragkit.evaluate.reports.content import Case, Cases, Cell, Interval, Report, Table
 from ragkit.evaluate.reports.terminal import print_report
 from ragkit.evaluate.runs import RunFolder
-from ragkit.evaluate.tasks.predictor import Item
+from ragkit.evaluate.tasks.baselines import ChanceLabel, CopySource, Gazetteer, MajorityLabel, NearestNeighbours
+from ragkit.evaluate.tasks.fewshot import (
+    ENTITIES_SCHEMA,
+    FewShotChat,
+    instruction,
+    nearest_shots,
+    random_shots,
+    read_label,
+    read_mentions,
+    read_text,
+    show_mentions,
+)
+from ragkit.evaluate.tasks.predictor import Item, Predictor, Recordable
+from ragkit.evaluate.tasks.rewriting import translate
+from ragkit.evaluate.tasks.runners import classify, mark_entities
 from ragkit.evaluate.tasks.working import TaskResult
 from ragkit.settings import Settings
 
-__all__ = ["main", "measure"]
+__all__ = ["SETS", "halves", "main"]
 
+_SEED = 0
 _WRONG_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What the command line asks for."""
+
+    data: Path
+    encoder: Encoder
+    model: ChatModel | None
+    shots: int
+    choose: str
+
+    def chat(self, pool: Sequence[Item[str, str]], system: str, **reading: Any) -> dict[str, FewShotChat[Any]]:
+        """Give the chat model, if there is one, as a predictor that is shown examples of the pool."""
+        if self.model is None:
+            return {}
+        if self.choose == "nearest":
+            choose = nearest_shots(pool, self.shots, self.encoder)
+        else:
+            choose = random_shots(pool, self.shots, seed=_SEED)
+        about = {"choose": self.choose, "count": self.shots, "pool": len(pool), "seed": _SEED}
+        return {"chat": FewShotChat(self.model, system=system, choose=choose, about=about, **reading)}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A labelled set, ready to be predicted."""
+
+    title: str
+    files: Mapping[str, Path]
+    items: Sequence[Item[Any, Any]]  # Any: labels, entities or translations, as `measure` takes them
+    predictors: Mapping[str, Predictor[Any, Any]]
+    measure: Callable[..., TaskResult]
+    shown: tuple[str, ...]
+    """Measures of the table."""
+    note: str = ""
+
+
+def film_reviews(bench: Bench) -> Task:
+    """Sentiment: SST-2."""
+    files = {"pool": bench.data / "sst2/train.tsv", "test": bench.data / "sst2/test.tsv"}
+    pool, test = ([Item(row.id, row.text, row.label) for row in sst2(path)] for path in files.values())
+    predictors = _of_labels(bench, pool, SST2_CLASSES, "the sentence of a film review")
+    return Task("SST-2, test", files, test, predictors, classify, ("accuracy", "macro_f1", "matthews"))
+
+
+def news(bench: Bench) -> Task:
+    """Topics: AG News."""
+    files = {"test": bench.data / "ag_news/test.csv.gz"}
+    pool, test = halves([Item(row.id, row.text, row.label) for row in ag_news(files["test"])])
+    predictors = _of_labels(bench, pool, AG_NEWS_CLASSES, "the news")
+    note = "Only the test file is at hand: half of it, drawn with seed 0, is the pool, and the other half is predicted."
+    shown = ("accuracy", "macro_f1", "matthews")
+    return Task("AG News, half of test", files, test, predictors, classify, shown, note)
+
+
+def new_entities(bench: Bench) -> Task:
+    """Named entities: WNUT-17."""
+    folder = bench.data / "wnut17_ner"
+    pool, test = (
+        [Item(row.id, row.tokens, tuple(read_entities(row.tags))) for row in wnut17(folder, split)]
+        for split in ("train", "test")
+    )
+    types = sorted({entity.type for item in pool for entity in item.gold})
+    examples = [Item(item.id, " ".join(item.given), show_mentions(item.given, item.gold)) for item in pool]
+    system = instruction("entities", types=", ".join(types))
+    chat = bench.chat(examples, system, read=read_mentions(types), schema=ENTITIES_SCHEMA)
+    files = {"pool": folder / "wnut17train.conll", "test": folder / "emerging.test.annotated"}
+    shown = ("f1", "f1_surface", "precision", "recall", "exact")
+    return Task("WNUT-17, test", files, test, {"gazetteer": Gazetteer(pool), **chat}, mark_entities, shown)
+
+
+def captions(bench: Bench) -> Task:
+    """Translation: Multi30k."""
+    folder, splits = bench.data / "multi30k", ("val", "test_2016_flickr")
+    memory, test = ([Item(row.id, row.source, row.target) for row in multi30k(folder, split)] for split in splits)
+    system = instruction("translate", source="English", target="German")
+    predictors: dict[str, Predictor[str, str]] = {
+        "copy": CopySource(),
+        "memory": NearestNeighbours(memory, bench.encoder),
+        **bench.chat(memory, system, read=read_text),
+    }
+    files = {
+        name: folder / name for name in (f"{split}.{language}.gz" for split in splits for language in ("en", "de"))
+    }
+    shown = ("corpus_BLEU", "corpus_chrF", "chrF")
+    return Task("Multi30k en-de, test 2016", files, test, predictors, translate, shown)
+
+
+SETS: Mapping[str, Callable[[Bench], Task]] = {
+    "sst2": film_reviews,
+    "agnews": news,
+    "wnut17": new_entities,
+    "multi30k": captions,
+}
+"""By name: from what was asked for to a labelled set."""
+
+
+def _of_labels(
+    bench: Bench, pool: Sequence[Item[str, str]], labels: Sequence[str], what: str
+) -> dict[str, Predictor[str, str]]:
+    system = instruction("classify", what=what, labels=", ".join(labels))
+    return {
+        "chance": ChanceLabel(labels, seed=_SEED),
+        "majority": MajorityLabel(pool),
+        "8 nearest": NearestNeighbours(pool, bench.encoder, neighbours=8),
+        **bench.chat(pool, system, read=read_label(labels)),
+    }
+
+
+def halves(items: Sequence[Item[str, str]], *, seed: int = _SEED) -> tuple[list[Item[str, str]], list[Item[str, str]]]:
+    """Cut a set into a pool and a test of equal size, at random by the seed; both in the order of the set."""
+    chosen = set(random.Random(seed).sample(range(len(items)), len(items) // 2))  # noqa: S311  # no secret
+    pool = [item for place, item in enumerate(items) if place in chosen]
+    return pool, [item for place, item in enumerate(items) if place not in chosen]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,66 +191,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="questions to a chat model at the same time")
     add_model_option(parser)
     given = parser.parse_args(arguments)
+    warnings.simplefilter("ignore", TruncationWarning)  # the beginning of long news says what they are about
     try:
+        if unknown := [name for name in given.sets if name not in SETS]:
+            raise ConfigError(f"there is no set {unknown[0]!r}: known are {', '.join(SETS)}.")
         model = chat_model(given.model) if given.model else None
-        options = Options(SentenceEncoder.load(), model, given.shots, given.choose)
-        for name in given.sets:
-            if name not in SETS:
-                raise ConfigError(f"there is no set {name!r}: known are {', '.join(SETS)}.")
-            labelled = SETS[name](given.data, options)
-            with _folder(given.out) as folder:
-                measure(labelled, Path(folder) / name, limit=given.limit, workers=given.workers)
+        with _folder(given.out) as out, tempfile.TemporaryDirectory(prefix="ragkit-vectors-") as vectors:
+            encoder = SentenceEncoder.load(cache=Path(vectors))  # neighbours and examples are found by the same vectors
+            bench = Bench(given.data, encoder, model, given.shots, given.choose)
+            for name in given.sets:
+                report = measured(SETS[name](bench), Path(out) / name, given.limit, given.workers)
+                print_report(report, {}, Console(width=150))
     except RagkitError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
 
 
-def measure(labelled: Labelled, folder: Path, *, limit: int | None = None, workers: int = 1) -> dict[str, TaskResult]:
-    """Run every predictor over a set, keep each run, and print one table."""
-    items = spread(labelled.items, limit)
-    results = {
-        name: _run(labelled, name, items, folder / name.replace(" ", "-"), workers) for name in labelled.predictors
-    }
-    lines: list[tuple[Cell, ...]] = [
-        (name, *(_cell(result.estimates.get(measure)) for measure in labelled.measures))
-        for name, result in results.items()
-    ]
-    for system, numbers in labelled.published.items():
-        lines.append((system, *(numbers.get(measure) for measure in labelled.measures)))
-    coverage = {name: next(iter(result.estimates.values())).coverage for name, result in results.items()}
-    notes = [
-        *labelled.notes,
-        *(f"{name}: only {part:.1%} could be read." for name, part in coverage.items() if part < 1),
-    ]
-    table = Table("By predictor, with 95 % intervals", ("predictor", *labelled.measures), tuple(lines))
-    report = Report(labelled.title, f"{len(items):,} items.", tuple(notes), (table,))
-    print_report(report, {}, Console(width=150))
-    return results
+def measured(task: Task, folder: Path, limit: int | None, workers: int) -> Report:
+    """Run every predictor over a set, and give one table of all."""
+    items = spread(task.items, limit)
+    notes = [task.note] if task.note else []
+    lines: list[tuple[Cell, ...]] = []
+    for name in task.predictors:
+        found = _run(task, name, items, folder / name.replace(" ", "-"), workers).estimates
+        lines.append((name, *(Interval(one.value, one.low, one.high) for one in map(found.__getitem__, task.shown))))
+        if (coverage := found[task.shown[0]].coverage) < 1:
+            notes.append(f"{name}: only {coverage:.1%} could be read.")
+    table = Table("By predictor, with 95 % intervals", ("predictor", *task.shown), tuple(lines))
+    return Report(task.title, f"{len(items):,} items.", tuple(notes), (table,))
 
 
-def _run(labelled: Labelled, name: str, items: Sequence[Item[Any, Any]], folder: Path, workers: int) -> TaskResult:
-    make = labelled.predictors[name]
-    config = {"predictor": dict(make(lambda model: model).card), "items": len(items)}
-    with RunFolder.open(
-        folder, command="evals.tasks", dataset=labelled.title, config=config, inputs=labelled.files
-    ) as run:
-        predictor = make(lambda model: RecordedModel(run.journal, model))
-        paid = config["predictor"]["predictor"] == "chat"  # type: ignore[index]  # the card is a mapping
-        block = 1 if paid else 512
-        result = labelled.run(run, items, predictor, block=block, workers=workers if paid else 1)
-        report = Report(f"{labelled.title}: {name}", f"{len(items):,} items.", labelled.notes, (wrong(result.rows),))
+def _run(task: Task, name: str, items: Sequence[Item[Any, Any]], folder: Path, workers: int) -> TaskResult:
+    predictor = task.predictors[name]
+    asks = {"block": 1, "workers": workers} if isinstance(predictor, Recordable) else {"block": 512}
+    config = {"predictor": dict(predictor.card), "items": len(items)}
+    with RunFolder.open(folder, command="evals.tasks", dataset=task.title, config=config, inputs=task.files) as run:
+        result = task.measure(run, items, predictor, **asks)
+        report = Report(f"{task.title}: {name}", f"{len(items):,} items.", (), (_wrong(result.rows),))
         run.finish(result.rows, result.estimates, report)
     return result
 
 
-def wrong(rows: Sequence[Row]) -> Cases:
+def _wrong(rows: Sequence[Row]) -> Cases:
     """Give some rows that were not right, and why unscored ones are."""
     first = [(row, next(iter(row.outcomes.values()))) for row in rows]
     bad = [(row, outcome) for row, outcome in first if isinstance(outcome, Unscored) or outcome < 1.0]
     cases = tuple(
         Case(
-            " ".join(row.details.get("tokens", [row.details.get("text", "")])),
+            row.details.get("text") or " ".join(row.details["tokens"]),
             {
                 "expected": str(row.details["gold"]),
                 "said": outcome.reason if isinstance(outcome, Unscored) else str(row.details["said"]),
@@ -125,10 +248,6 @@ def wrong(rows: Sequence[Row]) -> Cases:
         for row, outcome in bad[:_WRONG_SHOWN]
     )
     return Cases("Not right", cases, f"{len(cases)} of {len(bad):,}, in the order of the set.")
-
-
-def _cell(estimate: Estimate | None) -> Cell:
-    return None if estimate is None else Interval(estimate.value, estimate.low, estimate.high)
 
 
 def _folder(out: Path | None) -> AbstractContextManager[str]:

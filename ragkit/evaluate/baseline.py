@@ -16,6 +16,7 @@ from ragkit.evaluate.outcome import Row, Unscored
 __all__ = ["write_baseline"]
 
 _LONGEST_LABEL = 64
+_MOST_COUNTS = 3  # of characters, in `span_characters`
 
 
 def write_baseline(run: Path | Measured, file: Path, *, measures: Sequence[str] | None = None) -> None:
@@ -55,22 +56,32 @@ def _lines(measured: Measured, kept: Sequence[str]) -> Iterator[str]:
     yield "{"
     yield from (f"{_json(key)}: {_json(value)}," for key, value in head.items())
     yield '"rows": {'
-    rows = [f"{_json(row.id)}: {_json(_values(row, columns))}" for row in measured.rows]
+    details = [name for name in sorted(MADE_OF) if all(_is_short(row.details.get(name)) for row in measured.rows)]
+    rows = [f"{_json(row.id)}: {_json(_values(row, columns, details))}" for row in measured.rows]
     yield from (row + "," for row in rows[:-1])
     yield from rows[-1:]
     yield "}"
     yield "}"
 
 
-def _values(row: Row, columns: Sequence[str]) -> list[Any]:
+def _values(row: Row, columns: Sequence[str], details: Sequence[str]) -> list[Any]:
     numbers = [_rounded(row.outcomes.get(name, Unscored(""))) for name in columns]
-    details = {name: _rounded(row.details[name]) for name in sorted(MADE_OF) if _is_short(row.details.get(name))}
-    return [numbers, details] if details else [numbers]
+    kept = {name: _rounded(value) for name in details if (value := row.details.get(name)) is not None}
+    return [numbers, kept] if kept else [numbers]
 
 
 def _is_short(value: object) -> bool:
-    """Tell labels and numbers from texts and lists, which would make the file large and are never compared."""
-    return isinstance(value, bool | int | float) or (isinstance(value, str) and len(value) <= _LONGEST_LABEL)
+    """Tell labels, numbers and counts from texts and entities, which would make the file large.
+
+    A detail is kept of all rows or of none: of the rows whose texts are short, a measure would be another.
+    """
+    if isinstance(value, list):
+        return len(value) <= _MOST_COUNTS and all(isinstance(one, int) for one in value)
+    return (
+        value is None
+        or isinstance(value, bool | int | float)
+        or (isinstance(value, str) and len(value) <= _LONGEST_LABEL)
+    )
 
 
 def _rounded(value: Any) -> Any:

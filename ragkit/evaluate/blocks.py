@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import json
+import sys
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from ragkit.errors import InputError, shorten
-from ragkit.evaluate.outcome import Row
+from ragkit.evaluate.outcome import Row, Unscored
 
 __all__ = ["at_least_one", "check_rows", "each_once", "worked"]
 
@@ -46,13 +47,15 @@ def at_least_one(**numbers: int) -> None:
 
 
 def each_once(ids: Sequence[str]) -> None:
-    """Check that no id repeats.
+    """Check that no id repeats, and that each is the same when it is read back from a line of JSON.
 
     Raises:
-        InputError: If one does.
+        InputError: If one does, or is not: two halves of a surrogate pair are one character in JSON.
     """
     seen: set[str] = set()
     for row_id in ids:
+        if json.loads(json.dumps(row_id)) != row_id:
+            raise InputError(f"the id {shorten(repr(row_id))} would be another one when it is read back from JSON.")
         if row_id in seen:
             raise InputError(f"the id {shorten(row_id)!r} is there twice: give each row an id of its own.")
         seen.add(row_id)
@@ -69,7 +72,12 @@ def check_rows(ids: Sequence[str], rows: Sequence[Row]) -> None:
         raise InputError(f"the work gave the rows [{got}] for the ids [{shorten(', '.join(ids))}]: give one for each.")
     for row in rows:
         for name, outcome in row.outcomes.items():
-            if isinstance(outcome, int | float) and not math.isfinite(outcome):
+            if not isinstance(outcome, Unscored) and not _is_finite(outcome):
                 raise InputError(
-                    f"the row {shorten(row.id)!r} has {name} = {outcome}: expected a finite number, or Unscored."
+                    f"the row {shorten(row.id)!r} has {name} = {shorten(repr(outcome))}: "
+                    "expected a finite number, or Unscored."
                 )
+
+
+def _is_finite(outcome: object) -> bool:
+    return isinstance(outcome, int | float) and -sys.float_info.max <= outcome <= sys.float_info.max

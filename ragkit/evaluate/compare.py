@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import nan
 from pathlib import Path
@@ -12,18 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.errors import InputError, shorten
-from ragkit.evaluate.comparison.directions import higher_is_better
+from ragkit.evaluate.comparison.directions import has_direction, higher_is_better
 from ragkit.evaluate.comparison.measured import DIGITS, Measured, read_measured
+from ragkit.evaluate.comparison.per_row import concerns, value_of
 from ragkit.evaluate.comparison.verdicts import Compared, Comparison, NotCompared
-from ragkit.evaluate.comparison.whole_run import made_of, statistic_of
+from ragkit.evaluate.comparison.whole_run import holds, is_known, made_of, statistic_of
 from ragkit.evaluate.outcome import Row
 from ragkit.evaluate.statistics.family import holm
 from ragkit.evaluate.statistics.paired import Paired, compare_paired_lines, compare_statistic
 
 __all__ = ["compare", "compare_measured"]
 
-_OF_THE_SYSTEM = frozenset({"model", "replies", "run"})
+_OF_THE_SYSTEM = frozenset({"hard", "model", "pool", "predictions", "replies", "run"})
 """Inputs that belong to what is measured, not to what it is measured on."""
+
+_HINDSIGHT = frozenset({"best_exact", "best_f1"})
+_DRAWS, _DRAWS_OF_MANY, _MANY = 10_000, 2_000, 2_000  # measures of the whole run go through all rows in every draw
 
 _Pairs: TypeAlias = Sequence[tuple[Row, Row]]
 _Numbers: TypeAlias = NDArray[np.float64]
@@ -61,7 +65,7 @@ def compare_measured(
     names = _family(a, b, measures)
     found = _results(pairs, names, min_effect=min_effect, seed=seed)
     adjusted = holm([result.paired.p for result in found.values()])
-    rows = len(a.rows) + len(b.rows) - len(pairs)
+    either = list({row.id: row for row in (*a.rows, *b.rows)}.values())
     shown = names if measures is not None else dict.fromkeys([*a.measures, *b.measures])
     return Comparison(
         baseline=a.name,
@@ -79,7 +83,7 @@ def compare_measured(
                 paired=result.paired,
                 adjusted=p,
                 higher_is_better=higher_is_better(name),
-                left_out=rows - result.paired.n,
+                left_out=sum(concerns(name, row) for row in either) - result.paired.n,
                 min_effect=min_effect,
             )
             for (name, result), p in zip(found.items(), adjusted, strict=True)
@@ -98,12 +102,14 @@ class _Result:
 
 
 def _refuse_other_data(a: Measured, b: Measured) -> None:
-    if a.dataset and b.dataset and a.dataset != b.dataset:
+    """Compare the hashes of the files that both read; the name of the data decides where they share none."""
+    shared = sorted(a.inputs.keys() & b.inputs.keys() - _OF_THE_SYSTEM)
+    if not shared and a.dataset and b.dataset and a.dataset != b.dataset:
         raise InputError(
             f"{a.name} was measured on {shorten(a.dataset)} and {b.name} on {shorten(b.dataset)}: "
             "only runs over the same data are compared."
         )
-    for name in a.inputs.keys() & b.inputs.keys() - _OF_THE_SYSTEM:
+    for name in shared:
         if a.inputs[name] != b.inputs[name]:
             raise InputError(
                 f"{a.name} and {b.name} were measured on other data: the sha256 of {name} is "
@@ -112,6 +118,8 @@ def _refuse_other_data(a: Measured, b: Measured) -> None:
 
 
 def _joined(a: Measured, b: Measured) -> list[tuple[Row, Row]]:
+    for side in (a, b):
+        _refuse_twins(side)
     theirs = {row.id: row for row in b.rows}
     pairs = [(row, theirs[row.id]) for row in a.rows if row.id in theirs]
     if not pairs:
@@ -122,28 +130,44 @@ def _joined(a: Measured, b: Measured) -> list[tuple[Row, Row]]:
     return pairs
 
 
+def _refuse_twins(measured: Measured) -> None:
+    seen: set[str] = set()
+    for row in measured.rows:
+        if row.id in seen:
+            raise InputError(
+                f"{measured.name} has two rows of the id {shorten(repr(row.id))}: rows are compared by their ids, "
+                "so give each one of its own."
+            )
+        seen.add(row.id)
+
+
 def _family(a: Measured, b: Measured, measures: Sequence[str] | None) -> list[str]:
     shared = [name for name in a.measures if name in b.measures]
     if measures is None:
         return shared
     if unknown := [name for name in measures if name not in shared]:
         raise InputError(f"The runs do not both have the measure {unknown[0]!r}: they share {', '.join(shared)}.")
+    if not measures:
+        raise InputError(f"No measure is named: name one or more of {', '.join(shared)}, or leave them all in.")
     return list(dict.fromkeys(measures))
 
 
 def _results(pairs: _Pairs, names: Sequence[str], *, min_effect: float, seed: int) -> dict[str, _Result]:
     """Compare by rows what rows carry, by the whole run what can be computed again, in the order of `names`."""
-    carried = {name for pair in pairs for row in pair for name in row.outcomes}
-    found = _per_row(pairs, [name for name in names if name in carried], min_effect=min_effect, seed=seed)
-    for name in names:
-        if name not in carried and (result := _whole_run(name, pairs, min_effect=min_effect, seed=seed)):
+    rows = [row for pair in pairs for row in pair]
+    told = [name for name in names if has_direction(name) and not _decides(name, rows)]
+    carried = {name for row in rows for name in row.outcomes}
+    columns = {name: (_column(pairs, 0, name), _column(pairs, 1, name)) for name in told}
+    by_row = {name: sides for name, sides in columns.items() if name in carried or np.isfinite(sides).any()}
+    found = _per_row(by_row, min_effect=min_effect, seed=seed)
+    for name in told:
+        if name not in by_row and (result := _whole_run(name, pairs, min_effect=min_effect, seed=seed)):
             found[name] = result
-    return {name: found[name] for name in names if name in found}
+    return {name: found[name] for name in names if name in found and found[name].paired.n}
 
 
-def _per_row(pairs: _Pairs, names: Sequence[str], *, min_effect: float, seed: int) -> dict[str, _Result]:
-    """Compare measures that rows carry; those scored on the same rows share their draws."""
-    columns = {name: (_column(pairs, 0, name), _column(pairs, 1, name)) for name in names}
+def _per_row(columns: Mapping[str, tuple[_Numbers, _Numbers]], *, min_effect: float, seed: int) -> dict[str, _Result]:
+    """Compare measures that each row has a value of; those scored on the same rows share their draws."""
     groups: dict[bytes, list[str]] = {}
     for name, (left, right) in columns.items():
         groups.setdefault((np.isfinite(left) & np.isfinite(right)).tobytes(), []).append(name)
@@ -157,21 +181,26 @@ def _per_row(pairs: _Pairs, names: Sequence[str], *, min_effect: float, seed: in
     return results
 
 
+def _decides(name: str, rows: Sequence[Row]) -> bool:
+    """Tell the support by which a detector decides from the support of answers, of which more is better."""
+    return name == "support" and any("predicted" in row.details for row in rows)
+
+
 def _column(pairs: _Pairs, side: int, name: str) -> _Numbers:
-    outcomes = (pair[side].outcomes.get(name) for pair in pairs)
-    numbers = [value if isinstance(value, int | float) else nan for value in outcomes]
+    numbers = [value_of(name, pair[side]) for pair in pairs]
     # As many digits as a baseline holds: else 1/3 would differ from itself, in every row the same way.
     return np.asarray(np.round(numbers, DIGITS), dtype=np.float64)
 
 
 def _whole_run(name: str, pairs: _Pairs, *, min_effect: float, seed: int) -> _Result | None:
     made = made_of(name, [row for pair in pairs for row in pair])
-    held = [pair for pair in pairs if made and all(row.details.get(key) is not None for row in pair for key in made)]
+    held = [pair for pair in pairs if made and all(holds(row, made) for row in pair)]
     if made is None or not held:
         return None
     ours, theirs = (statistic_of(name, made, [pair[side] for pair in held]) for side in (0, 1))
     once = np.ones((1, len(held)))
-    paired = compare_statistic(ours, theirs, len(held), min_effect=min_effect, seed=seed)
+    draws = _DRAWS if len(held) <= _MANY else _DRAWS_OF_MANY
+    paired = compare_statistic(ours, theirs, len(held), min_effect=min_effect, seed=seed, draws=draws)
     return _Result(float(ours(once)[0]), float(theirs(once)[0]), paired)
 
 
@@ -185,7 +214,19 @@ def _why_not(name: str, a: Measured, b: Measured) -> str:
         return "only the candidate has it"
     if name not in b.measures:
         return "only the baseline has it"
-    return "a measure of the whole run, whose rows do not hold what it is made of"
+    if not has_direction(name):
+        return "neither more nor less of it is better"
+    if _decides(name, a.rows):
+        return "what the detector decides by, on a scale of its own: neither more nor less of it is better"
+    if any(name in row.outcomes for row in (*a.rows, *b.rows)):
+        return "no row is scored on both sides"
+    if name in _HINDSIGHT:
+        return "made with the threshold that was best on these very rows"
+    if name == "f1_surface":
+        return "counts forms of the whole set, of which no sample of its rows holds all"
+    if is_known(name):
+        return "no row has on both sides what it is made of; a baseline file keeps numbers and labels, no texts"
+    return "a measure of the whole run that cannot be computed again from its rows"
 
 
 def _mean(values: _Numbers) -> float:

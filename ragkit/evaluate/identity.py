@@ -80,19 +80,30 @@ def first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[st
     """Name the first key, with dots between levels, at which two identities differ; None if they are the same.
 
     Returns:
-        Key, value in `old` and value in `new`, values as JSON of at most 80 characters or `nothing`.
+        Key, value in `old` and value in `new`, values as JSON or `nothing`; of long ones at most 80 characters where
+        they begin to differ.
     """
     before, after = dict(_leaves(old)), dict(_leaves(new))
     for key in [*before, *after]:
         if before.get(key) != after.get(key):
-            return key, shorten(before.get(key, "nothing")), shorten(after.get(key, "nothing"))
+            return key, *_where_they_differ(before.get(key, "nothing"), after.get(key, "nothing"))
     return None
 
 
-def _leaves(document: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+def _where_they_differ(before: str, after: str) -> tuple[str, str]:
+    shared = next((at for at, (old, new) in enumerate(zip(before, after, strict=False)) if old != new), 0)
+    start = shared - 20
+    if start <= 0 or max(len(before), len(after)) <= 80:
+        return shorten(before), shorten(after)
+    return shorten(f"…{before[start:]}"), shorten(f"…{after[start:]}")
+
+
+def _leaves(document: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, str]]:
     for key, value in document.items():
         if isinstance(value, Mapping) and value:
             yield from _leaves(value, f"{above}{key}.")
+        elif isinstance(value, list) and any(isinstance(part, Mapping) for part in value):
+            yield from _leaves(dict(enumerate(value)), f"{above}{key}.")
         else:
             yield f"{above}{key}", json.dumps(value, ensure_ascii=False, sort_keys=True)
 

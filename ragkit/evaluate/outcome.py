@@ -16,6 +16,13 @@ class Unscored:
     reason: str
     """A short phrase that many rows can share, such as `no claims` or `the judge gave no JSON`."""
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether it may be scored when it is tried again: a model failed, or was not there to be asked."""
+        return self.reason.startswith(_PASSING)
+
+
+_PASSING = ("the model failed", "not recorded")
 
 Outcome: TypeAlias = float | Unscored
 """What one measure says of one row: a finite number, or why there is none."""
@@ -31,6 +38,11 @@ class Row:
     """By the name of the measure."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What a person wants to see of the row, as JSON: the query, what was retrieved, the answer. Never a time."""
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether a measure is unscored for a reason that may pass: a resumed run works such a row again."""
+        return any(isinstance(outcome, Unscored) and outcome.may_pass for outcome in self.outcomes.values())
 
     def as_dict(self) -> dict[str, Any]:
         """Give the row as a line of `per_query.jsonl`: unscored measures are null, with their reason beside."""

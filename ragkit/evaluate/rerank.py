@@ -15,7 +15,7 @@ from ragkit.errors import InputError
 from ragkit.evaluate.measures.retrieval import canonical, default_measures
 from ragkit.evaluate.outcome import Unscored
 from ragkit.evaluate.reports.content import Differences, Interval, Report, Table
-from ragkit.evaluate.retrieval.findings import by_rank, spread, worst
+from ragkit.evaluate.retrieval.findings import by_rank, spread, too_deep, worst
 from ragkit.evaluate.retrieval.judging import Judgments
 from ragkit.evaluate.retrieval.rankings import Rankings
 from ragkit.evaluate.retrieval.scored import Evaluation
@@ -197,6 +197,7 @@ def _report(
         notes.append(f"{order.textless:,} candidates are not in the corpus at hand; they keep their order at the end.")
     if judgments.relevant_from > 1:
         notes.append(f"Binary measures count documents from grade {judgments.relevant_from} on as relevant.")
+    notes += too_deep(judgments.measures, max(row.details["retrieved"] for row in rows))
     first = judgments.measures[0]
     gains = [b - a for a, b in zip(_values(before, first), _values(rows, first), strict=True)]
     sections: list[Section] = [

@@ -16,6 +16,7 @@ finds, than plain min-max with 0 for whatever a list does not hold.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -32,7 +33,10 @@ if TYPE_CHECKING:
 
     from ragkit.retrieve.options import SearchOptions
 
-__all__ = ["fuse_arms"]
+__all__ = ["UNSAID", "fuse_arms"]
+
+UNSAID: Mapping[str, ArmScore] = MappingProxyType({})
+"""Of hits that do not say what each arm said."""
 
 
 class Candidates(Protocol):
@@ -84,7 +88,7 @@ def fuse_arms(
     values = np.fromiter(scores.values(), dtype=np.float64, count=len(scores))
     kept = best_of(rows, values, k, candidates.names)
     if not arms:
-        return [Retrieved(row, score, {}) for row, score in kept]
+        return [Retrieved(row, score, UNSAID) for row, score in kept]
     ranks = [{item.row: rank for rank, item in enumerate(run, start=1)} for run in (dense, bm25)]
     lists = list(zip(("dense", "bm25"), (dense, bm25), ranks, strict=True))
     return [

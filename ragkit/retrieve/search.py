@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from types import MappingProxyType
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ragkit.errors import InputError, shorten
 from ragkit.rank.topk import check_k
-from ragkit.retrieve.hybrid import fuse_arms
+from ragkit.retrieve.hybrid import UNSAID, fuse_arms
 from ragkit.retrieve.options import Mode, SearchOptions, as_mode
 from ragkit.retrieve.spread import spread_rows
 from ragkit.store.hits import Retrieved, listed
@@ -22,13 +21,12 @@ if TYPE_CHECKING:
 
     from ragkit.encoder import Encoder, Vectors
     from ragkit.store.order import Scored
-    from ragkit.types import ArmScore, Hit
+    from ragkit.types import Hit
 
-__all__ = ["Found", "Moment", "SearchOptions", "Searchable", "search", "search_ids"]
+__all__ = ["Moment", "SearchOptions", "Searchable", "search", "search_ids"]
 
 _BLOCK = 256
 """Queries answered at a time: their candidates are in memory together."""
-_UNSAID: Mapping[str, ArmScore] = MappingProxyType({})
 
 
 class Moment(Protocol):
@@ -71,15 +69,6 @@ class Searchable(Protocol):
     ) -> AbstractContextManager[Moment]:
         """Give one committed moment for the time of a block; refuse an `encoder` that did not make its vectors."""
         ...
-
-
-class Found(NamedTuple):
-    """What a hit is called and scores, without its text."""
-
-    doc_id: str
-    chunk_id: str
-    score: float
-    """As in `Hit`: orders the hits of one query only."""
 
 
 def search(
@@ -133,18 +122,18 @@ def search_ids(
     where: str | Mapping[str, Any] | None = None,
     options: SearchOptions = SearchOptions(),  # noqa: B008  # frozen
     vectors: Vectors | None = None,
-) -> list[list[Found]]:
-    """Find what `search` finds, without reading any text: for runs that are scored, a thousand deep.
+) -> list[list[str]]:
+    """Give the `doc_id` of each hit of `search`, best first, without reading any text: for runs a thousand deep.
 
-    Arguments, order, scores and errors are those of `search`; what each arm said is not kept.
+    Arguments and errors are those of `search`.
     """
     given = _Given(collection, encoder, queries, k, mode, where, options, vectors, arms=False)
-    return [run for moment, runs in _blocks(given) for run in _named(moment, runs)]
+    return [names for moment, runs in _blocks(given) for names in _named(moment, runs)]
 
 
-def _named(moment: Moment, runs: Sequence[Sequence[Retrieved]]) -> list[list[Found]]:
+def _named(moment: Moment, runs: Sequence[Sequence[Retrieved]]) -> list[list[str]]:
     names = moment.names(list({item.row for run in runs for item in run}))
-    return [[Found(*names[item.row], item.score) for item in run] for run in runs]
+    return [[names[item.row][0] for item in run] for run in runs]
 
 
 class _Given(NamedTuple):
@@ -201,8 +190,6 @@ class _Plan:
     options: SearchOptions
     k: int
     arms: bool
-    document_of: dict[int, int] = field(default_factory=dict)
-    """The document of each row that a query has brought up: many bring up the same."""
 
     @property
     def first_pool(self) -> int:
@@ -220,7 +207,7 @@ class _Plan:
         candidates = self._candidates(queries, vectors, pool)
         if not self._by_document:
             return self._cut(candidates, vectors)
-        documents = [self._best_per_document(run) for run in candidates]
+        documents = self._best_per_document(candidates)
         found = self._cut(documents, vectors)
         # an arm was cut before k different documents came up: ask those queries again, deeper
         short = [i for i, run in enumerate(candidates) if len(documents[i]) < self.k and len(run) >= pool]
@@ -244,20 +231,21 @@ class _Plan:
         ]
 
     def _listed(self, run: Sequence[Scored], arm: str) -> list[Retrieved]:
-        return listed(run, arm) if self.arms else [Retrieved(row, score, _UNSAID) for row, score in run]
+        return listed(run, arm) if self.arms else [Retrieved(row, score, UNSAID) for row, score in run]
 
-    def _best_per_document(self, run: Sequence[Retrieved]) -> list[Retrieved]:
+    def _best_per_document(self, runs: Sequence[list[Retrieved]]) -> list[list[Retrieved]]:
         """Keep the first row of each document: it scores what its best chunk scores.
 
         Source: Dai and Callan, SIGIR 2019, section 3 (MaxP).
         """
-        known = self.document_of
-        if new := [item.row for item in run if item.row not in known]:
-            known.update(self.moment.documents(new))
-        first: dict[int, Retrieved] = {}
-        for item in run:
-            first.setdefault(known[item.row], item)
-        return list(first.values())
+        known = self.moment.documents(list({item.row for run in runs for item in run}))
+        best = []
+        for run in runs:
+            first: dict[int, Retrieved] = {}
+            for item in run:
+                first.setdefault(known[item.row], item)
+            best.append(list(first.values()))
+        return best
 
     def _cut(self, candidates: list[list[Retrieved]], vectors: Vectors | None) -> list[list[Retrieved]]:
         if self.options.diversity is None or vectors is None:

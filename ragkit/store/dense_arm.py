@@ -270,7 +270,11 @@ class DenseArm:
 
 def _as_cosines(runs: Iterable[list[Scored]]) -> list[list[Scored]]:
     """Keep scores in [-1, 1]; only now, because the order of rows that were rounded to a length above 1 counts."""
-    return [[Scored(row, min(1.0, max(-1.0, score))) for row, score in run] for run in runs]
+    return [run if _within(run) else [Scored(row, min(1.0, max(-1.0, score))) for row, score in run] for run in runs]
+
+
+def _within(run: Sequence[Scored]) -> bool:
+    return not run or (run[0].score <= 1.0 and run[-1].score >= -1.0)  # best first
 
 
 def _is_worth(state: State, dim: int) -> bool:

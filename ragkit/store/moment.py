@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Moment"]
 
 _MOST_NAMES = 500_000
+"""Rows whose names are remembered, some 150 MB."""
 
 
 class Moment:

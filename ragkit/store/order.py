@@ -47,4 +47,9 @@ def best_of(rows: NDArray[np.int64], scores: NDArray[np.floating], k: int, sort_
         cut = np.partition(scores, len(scores) - k)[len(scores) - k]
         near = np.flatnonzero(scores >= cut)
         rows, scores = rows[near], scores[near]
-    return best([Scored(*pair) for pair in zip(rows.tolist(), scores.tolist(), strict=True)], k, sort_keys)
+    order = np.argsort(-scores, kind="stable")
+    rows, scores = rows[order], scores[order]
+    ordered = list(map(Scored, rows.tolist(), scores.tolist()))
+    if (scores[1:] < scores[:-1]).all():
+        return ordered[:k]  # no two are equal: the common case, and most of the time of a batch otherwise
+    return best(ordered, k, sort_keys)

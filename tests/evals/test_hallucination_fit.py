@@ -9,7 +9,7 @@ from evals.hallucination_fit import Development, Remembering, best_threshold, sp
 from evals.judges import repeat
 from ragkit.encoder import EncoderCard, Vectors
 from ragkit.evaluate.data.groundedness import GroundednessRow
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 
 
 class Lengths:

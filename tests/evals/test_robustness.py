@@ -22,10 +22,11 @@ PARAGRAPHS = {
     ],
 }
 MODEL = """
-from ragkit.testing.scripts import ScriptedModel
+from pathlib import Path
+from ragkit.testing.scripts import MeteredModel, ScriptedModel
 
 def small():
-    return ScriptedModel(lambda ask: "insufficient information")
+    return MeteredModel(ScriptedModel(lambda ask: "insufficient information"), Path("meter"))
 """
 
 
@@ -82,11 +83,33 @@ def test_a_chat_model_reads_in_runs_that_stay(
 ) -> None:
     arguments = ["noise", "--data", str(small_data), "--out", str(tmp_path / "out")]
     assert main([*arguments, "--model", "models_of_robustness:small"]) == 0
+    printed = capsys.readouterr().out
     metrics = json.loads((tmp_path / "out/noise/metrics.json").read_text(encoding="utf-8"))
     assert metrics["measures"]["rejected"]["value"] == 1.0
     assert metrics["measures"]["right@0.0"]["value"] == 0.0
+    paid = (tmp_path / "meter").read_text(encoding="ascii").split()
+    assert len(paid) == len(set(paid))
+    (tmp_path / "out/noise/rows.jsonl").unlink()  # as after a kill: the replies are there, the rows are not
+    assert main([*arguments, "--model", "models_of_robustness:small"]) == 0
+    assert capsys.readouterr().out == printed
+    assert (tmp_path / "meter").read_text(encoding="ascii").split() == paid
     assert main(arguments) == 1  # another reader is another run
     assert "holds another run" in capsys.readouterr().err
+
+
+def test_other_data_is_another_run(small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["noise", "--data", str(small_data), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    questions = small_data / "xquad_en/xquad.en.json"
+    questions.write_text(questions.read_text(encoding="utf-8").replace("Babbage", "Cabbage"), encoding="utf-8")
+    assert main(arguments) == 1
+    assert "holds another run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["noise", "paraphrase"])
+def test_data_that_is_not_there_is_one_sentence(part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([part, "--data", str(tmp_path / "nowhere")]) == 1
+    assert str(tmp_path / "nowhere") in capsys.readouterr().err
 
 
 def test_wrong_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from evals.task_sets import halves
-from evals.tasks import main
+from evals.tasks import halves, main
 from ragkit.evaluate.tasks.predictor import Item
 
 REVIEWS = ["a fine film", "so good", "a dull film", "so bad"]
@@ -60,20 +62,53 @@ def test_every_set_is_measured_with_every_predictor(
     printed = capsys.readouterr().out
     assert "SST-2, test" in printed
     assert "AG News, half of test" in printed
-    assert "UH-RiTUAL" in printed
+    assert "WNUT-17, test" in printed
     assert "chat: only 25.0% could be read." in printed
     metrics = json.loads((out / "sst2/chat/metrics.json").read_text(encoding="utf-8"))
     assert metrics["measures"]["accuracy"]["value"] == 1.0
     assert metrics["measures"]["accuracy"]["coverage"] == 0.25
     assert json.loads((out / "wnut17/chat/metrics.json").read_text(encoding="utf-8"))["measures"]["f1"]["value"] == 1.0
-    paid = (tmp_path / "meter").read_text(encoding="ascii")
+    paid = (tmp_path / "meter").read_text(encoding="ascii").split()
+    assert len(paid) == len(set(paid)) == 4 + 2 + 2 + 1
     assert main(arguments) == 0  # the runs are there: nothing is asked again
-    assert (tmp_path / "meter").read_text(encoding="ascii") == paid
+    assert (tmp_path / "meter").read_text(encoding="ascii").split() == paid
+    assert capsys.readouterr().out == printed
 
 
-def test_wrong_use_is_one_sentence(small_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sst3", "--data", str(small_data)]) == 1
-    assert capsys.readouterr().err == "there is no set 'sst3': known are sst2, agnews, wnut17, multi30k.\n"
+def test_the_command_asks_a_named_model_once(small_data: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "evals.tasks", "sst2", "--data", str(small_data), "--out", str(tmp_path / "out")]
+    command += ["--model", "models_of_tasks:small", "--shots", "0"]
+    root = str(Path(__file__).parents[2])
+    for _ in range(2):
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": root}, capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "chat: only 25.0% could be read." in done.stdout
+        assert len((tmp_path / "meter").read_text(encoding="ascii").split()) == len(REVIEWS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sst2", "sst3"], "there is no set 'sst3': known are sst2, agnews, wnut17, multi30k.\n"),
+        (["sst2", "--limit", "0"], "at least one item must be measured, got 0.\n"),
+        (
+            ["sst2", "--model", "models_of_tasks:small", "--shots", "9"],
+            "9 examples cannot be shown of a pool of 4: expected from 0 to 4.\n",
+        ),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    arguments: list[str], said: str, small_data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--data", str(small_data)]) == 1
+    assert capsys.readouterr() == ("", said)
+
+
+def test_data_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sst2", "--data", str(tmp_path / "nowhere")]) == 1
+    assert str(tmp_path / "nowhere/sst2/train.tsv") in capsys.readouterr().err
 
 
 def test_halves_are_the_same_every_time_and_share_nothing() -> None:

@@ -30,7 +30,12 @@ def retrieve(job: Job) -> Outcome:
                 hits = search_ids(where, where.encoder, queries, k=job["k"], mode=mode, options=options)
             numbers[f"{mode}_rate"], numbers[f"{mode}_cpu"] = len(queries) / whole.wall_s, len(queries) / whole.cpu_s
             if mode == "dense":
-                found = [[hit.doc_id for hit in one] for one in hits[: job["asked"]]]
+                found = hits[: job["asked"]]
+        if where.encoder:
+            alone = Stopwatch()
+            with alone.running():
+                where.encoder.encode_queries(queries)
+            numbers["encoding_rate"] = len(queries) / alone.wall_s
     numbers["rss_mb"] = peak_rss_mb()
     return Outcome(numbers=numbers, found=found, versions=versions_of("ragkit", "faiss-cpu", "tantivy", "openvino"))
 

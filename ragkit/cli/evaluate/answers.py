@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from ragkit.errors import ConfigError
 if TYPE_CHECKING:
     from ragkit.encoder import Encoder
     from ragkit.evaluate.answers.said import Answers
+    from ragkit.evaluate.data.answers import AnswerRow
 
 __all__ = ["answers"]
 
@@ -49,12 +51,12 @@ def answers(
     Example: ragkit eval answers --data questions.jsonl --store ./store --out runs/answers
     """
     from ragkit.evaluate.answers.run import answers_config, evaluate_answers, read_questions
-    from ragkit.evaluate.judges.detectors import detector, detector_threshold
+    from ragkit.evaluate.judges.detectors import beside_people, detector, detector_threshold
     from ragkit.evaluate.runs import RunFolder
 
     questions = read_questions(data)
     with spoken_warnings(), ExitStack() as opened:
-        answering = _answering(opened, store, predictions, model)
+        answering = _answering(opened, store, predictions, model, questions.rows)
         judging = detector(judge, _encoder(store, out) if "embedding" in judge else None)
         threshold = detector_threshold(judge, "response")
         inputs = {"data": data} | ({"predictions": predictions} if predictions else {})
@@ -65,7 +67,15 @@ def answers(
             )
         )
         with rows_bar("Asking", quiet=json) as progress:
-            done = evaluate_answers(run, questions, answering, judging, entailed_from=threshold, progress=progress)
+            done = evaluate_answers(
+                run,
+                questions,
+                answering,
+                judging,
+                entailed_from=threshold,
+                calibrated=beside_people(judge),
+                progress=progress,
+            )
     if json:
         emit_json(done.metrics)
         return
@@ -77,14 +87,18 @@ def answers(
     typer.echo(f"\nWritten: {out / 'report.html'}", err=True)
 
 
-def _answering(opened: ExitStack, store: Path | None, predictions: Path | None, model: str) -> Answers:
+def _answering(
+    opened: ExitStack, store: Path | None, predictions: Path | None, model: str, rows: Sequence[AnswerRow]
+) -> Answers:
     from ragkit.evaluate.answers.said import CollectionAnswers, Predictions
 
     if store is None and predictions is not None:
-        return Predictions(predictions)
+        given = Predictions(predictions)
+        given.check(rows)
+        return given
     if store is None or predictions is not None:
-        given = "neither" if store is None else "both"
-        raise ConfigError(f"give either --store or --predictions, not {given}: a run measures one system.")
+        got = "neither" if store is None else "both"
+        raise ConfigError(f"give either --store or --predictions, not {got}: a run measures one system.")
     from ragkit.compose import open as open_rag
 
     rag = open_rag(store, create=False, read_only=not os.access(store, os.W_OK), model=model)

@@ -36,16 +36,21 @@ def compare(
 
     Example: ragkit eval compare runs/bm25 runs/hybrid --measures nDCG@10,R@100 --min-effect 0.01
     """
+    from ragkit.errors import InputError, LoadError
     from ragkit.evaluate.compare import compare as compare_runs
     from ragkit.evaluate.comparison.text import as_text
 
     names = [name.strip() for name in measures.split(",") if name.strip()] if measures is not None else None
-    comparison = compare_runs(baseline, candidate, min_effect=min_effect, measures=names)
+    try:
+        comparison = compare_runs(baseline, candidate, min_effect=min_effect, measures=names)
+    except LoadError as error:  # whose exit code 1 would read as a loss
+        raise InputError(str(error)) from error
     if out is not None:
         from ragkit.disk.files import atomic_write
         from ragkit.evaluate.comparison.page import comparison_report
         from ragkit.evaluate.reports.page import render_html
 
+        out.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(out, render_html(comparison_report(comparison), {}, {}).encode())
     if json:
         emit_json(comparison.as_dict())

@@ -29,7 +29,9 @@ def groundedness(
     ] = "support",
     threshold: Annotated[
         float | None,
-        typer.Option(metavar="T", help="Support below which a response is unsupported; by default the judge's own."),
+        typer.Option(
+            metavar="T", min=0, max=1, help="Support below which a response is unsupported; by default the judge's own."
+        ),
     ] = None,
     unit: Annotated[
         Literal["sentence", "response"], typer.Option(help="What is one claim: each sentence, or the response.")
@@ -44,7 +46,7 @@ def groundedness(
     Example: ragkit eval groundedness --data responses.jsonl --out runs/support
     """
     from ragkit.compose import encoder_for
-    from ragkit.evaluate.groundedness import evaluate_groundedness, load_groundedness
+    from ragkit.evaluate.groundedness.run import evaluate_groundedness, load_groundedness, notes_on
     from ragkit.evaluate.judges.detectors import detector, detector_threshold
     from ragkit.evaluate.runs import RunFolder
 
@@ -64,7 +66,14 @@ def groundedness(
     )
     with spoken_warnings(), opened as run, rows_bar("Judging", quiet=json) as progress:
         done = evaluate_groundedness(
-            run, rows, judging, threshold=chosen, threshold_from=source, unit=unit, progress=progress
+            run,
+            rows,
+            judging,
+            threshold=chosen,
+            threshold_from=source,
+            notes=notes_on(data),
+            unit=unit,
+            progress=progress,
         )
     if json:
         emit_json(done.metrics)

@@ -44,7 +44,8 @@ def retrieval(
 ) -> None:
     """Index a test collection, search it and score what was found, with intervals.
 
-    A stopped run goes on where it was. Scores of a part of a corpus say so: they are no scores of the whole.
+    Passages are embedded once per collection, for --mode bm25 too: any mode can then search it. A stopped run goes on
+    where it was. Scores of a part of a corpus say so: they are no scores of the whole.
 
     Example: ragkit eval retrieval --data scifact --mode hybrid --out runs/hybrid --store scifact.store
     """

@@ -36,6 +36,9 @@ def run(
 ) -> None:
     """Score a run file, with intervals; judged queries without results count 0.
 
+    Documents with equal scores are taken by the rank that is written, then by falling id; trec_eval goes by the id
+    alone, and gives other numbers where a run has rounded scores.
+
     Example: ragkit eval run --run bm25.trec.gz --qrels qrels.dev.small.tsv --out runs/bm25
     """
     from ragkit.evaluate.retrieval.scored import evaluate_run

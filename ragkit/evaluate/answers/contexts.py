@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ragkit.evaluate.answers.scoring import bare_text
-from ragkit.evaluate.judges.judge import Judge
+from ragkit.evaluate.judge import Judge
+from ragkit.evaluate.judges.overlap import NO_WORDS
 from ragkit.evaluate.judges.units import statements
 from ragkit.evaluate.measures.grounded import (
     context_precision,
@@ -45,7 +46,7 @@ def score_contexts(rows: Sequence[Row], judge: Judge, *, supported_from: float =
     )
     found = [
         {
-            "faithfulness": _why_not(row, "answer") or faithfulness(one, supported_from=supported_from),
+            "faithfulness": _why_not(row, "answer") or faithfulness(_weighed(one), supported_from=supported_from),
             "context_precision": _why_not(row, "gold") or context_precision(ranks, relevant_from=supported_from),
             "context_recall": _why_not(row, "gold") or context_recall(gold, supported_from=supported_from),
         }
@@ -62,6 +63,11 @@ def _statements(details: Mapping[str, Any]) -> list[str]:
         return []
     text = bare_text(details["answer"])
     return [text[start:end] for start, end in statements(text)]
+
+
+def _weighed(verdicts: Sequence[Outcome]) -> list[Outcome]:
+    """Leave out statements such as `It is so.`, which hold nothing that a passage could support."""
+    return [verdict for verdict in verdicts if verdict != Unscored(NO_WORDS)]
 
 
 def _why_not(row: Row, needed: str) -> Unscored | None:

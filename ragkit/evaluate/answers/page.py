@@ -32,17 +32,24 @@ _CORRECT = (
 )
 _ALCE = (
     "Citation recall and precision follow ALCE, with what a citation quotes as its passage and another entailment "
-    "model than the paper's: they are not comparable with published numbers."
+    "model than the paper's: they are not comparable with published numbers. An answer made of quotes is entailed by "
+    "them and faithful by construction: 1 shows no skill there."
+)
+_UNCOMPARED = (
+    "This judge was not compared with people: its means may compare systems, and are not what people would say."
 )
 
 
-def answers_report(rows: Sequence[Row], *, dataset: str, judge: str, notes: Sequence[str] = ()) -> Report:
+def answers_report(
+    rows: Sequence[Row], *, dataset: str, judge: str, calibrated: str = "", notes: Sequence[str] = ()
+) -> Report:
     """Say everything but the table of measures.
 
     Args:
         rows: As scored.
         dataset: A sentence that says what was asked.
-        judge: Who judged the citations, in words.
+        judge: Who judged citations and passages, in words.
+        calibrated: How far that judge agrees with people, in words; empty where nobody looked.
         notes: More sentences a reader must not miss, put first.
     """
     sure = sure_rows(rows)
@@ -60,10 +67,8 @@ def answers_report(rows: Sequence[Row], *, dataset: str, judge: str, notes: Sequ
         if chosen:
             note = f"{len(chosen)} rows; the first {_CASES} are shown." if len(chosen) > _CASES else ""
             sections.append(Cases(title, tuple(map(_case, chosen[:_CASES])), note=note))
-    judged = f"Citations and retrieved passages were judged by {judge}."
-    return Report(
-        title="Answers", dataset=dataset, notes=(*notes, _CORRECT, f"{_ALCE} {judged}"), sections=tuple(sections)
-    )
+    judged = f"Citations and retrieved passages were judged by {judge}. {calibrated or _UNCOMPARED}"
+    return Report(title="Answers", dataset=dataset, notes=(*notes, judged, _CORRECT, _ALCE), sections=tuple(sections))
 
 
 def _of_confidence(sure: Sure) -> list[Section]:
@@ -109,6 +114,6 @@ def _case(row: Row) -> Case:
         "kept back": details.get("instead") or "",
         "confidence": confidence,
     }
-    quotes = [f"{one['marker']} {one['doc_id']}: {one['quote']}" for one in details.get("citations", ())]
+    quotes = [f"{one['marker']} {one['doc_id']}: {one['quote']}" for one in details.get("citations") or ()]
     passages = [f"retrieved: {text}" for text in details.get("retrieved", ())[:_PASSAGES]]
     return Case(details["question"], {name: value for name, value in facts.items() if value}, (*quotes, *passages))

@@ -16,7 +16,7 @@ from ragkit.evaluate.answers.scoring import score_answer, score_citations
 from ragkit.evaluate.answers.totals import totals
 from ragkit.evaluate.data.answers import AnswerRow, read_answers
 from ragkit.evaluate.data.squad import squad
-from ragkit.evaluate.judges.judge import Judge
+from ragkit.evaluate.judge import Judge
 from ragkit.evaluate.measures.rouge import Rouge
 from ragkit.evaluate.outcome import Estimate, Row
 from ragkit.evaluate.reports.content import Report
@@ -75,6 +75,7 @@ def evaluate_answers(
     judge: Judge,
     *,
     entailed_from: float = 0.5,
+    calibrated: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> AnswersRun:
     """Ask every question, resuming where the run stopped, and write metrics, rows and report into its folder.
@@ -89,6 +90,7 @@ def evaluate_answers(
         judge: Says whether a passage supports a sentence, as ALCE's entailment model does. One that costs should keep
             its replies in `run.journal`.
         entailed_from: Smallest verdict of `judge` that counts as entailed.
+        calibrated: How far `judge` agrees with people, in words: said before its means.
         progress: Told the rows done and all rows.
     """
     by_id, rouge = {row.id: row for row in questions.rows}, Rouge(["rougeL"])
@@ -100,7 +102,7 @@ def evaluate_answers(
         return [score_answer(by_id[row_id], one, rouge) for row_id, one in zip(ids, said, strict=True)]
 
     scored = run.work([row.id for row in questions.rows], ask, progress=progress)
-    found = measure_answers(scored, questions, judge, entailed_from=entailed_from)
+    found = measure_answers(scored, questions, judge, entailed_from=entailed_from, calibrated=calibrated)
     usage = run.usage()
     latencies = {"answer": seconds, **usage.latencies_s} if seconds else usage.latencies_s
     usage = dataclasses.replace(usage, latencies_s=latencies)
@@ -108,22 +110,29 @@ def evaluate_answers(
 
 
 def measure_answers(
-    rows: Sequence[Row], questions: Questions, judge: Judge, *, entailed_from: float = 0.5
+    rows: Sequence[Row], questions: Questions, judge: Judge, *, entailed_from: float = 0.5, calibrated: str = ""
 ) -> AnswersRun:
     """Judge citations and passages of scored rows and sum up; writes nothing. Arguments as of `evaluate_answers`."""
     judged = score_contexts(
         score_citations(rows, judge, entailed_from=entailed_from), judge, supported_from=entailed_from
     )
     found = estimates(judged) | totals(judged)
-    report = answers_report(judged, dataset=questions.dataset, judge=_described(judge.card), notes=questions.notes)
+    report = answers_report(
+        judged,
+        dataset=questions.dataset,
+        judge=_described(judge.card),
+        calibrated=calibrated,
+        notes=questions.notes,
+    )
     return AnswersRun(judged, found, report)
 
 
 def _described(card: Mapping[str, Any]) -> str:
-    """Name a judge by what is short in its card, its name first."""
+    """Name a judge, with what is short in its card behind."""
     shown = {name: value for name, value in card.items() if isinstance(value, str | int | Mapping)}
-    first = {"judge": shown.pop("judge")} if "judge" in shown else {}
-    return ", ".join(f"{name} {_flat(value)}" for name, value in (first | shown).items())
+    judge = shown.pop("judge", "a judge without a name")
+    rest = ", ".join(f"{name} {_flat(value)}" for name, value in shown.items())
+    return f"{judge} ({rest})" if rest else str(judge)
 
 
 def _flat(value: Any) -> str:

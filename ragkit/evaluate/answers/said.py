@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ragkit.errors import DocumentNotFoundError, LoadError
+from ragkit.errors import DocumentNotFoundError, InputError, LoadError, shorten
 from ragkit.evaluate.data.records import Record, json_document, json_records
 from ragkit.types import Answer, AnswerSentence, Citation
 
@@ -34,6 +34,8 @@ class Said:
     """By marker, what stands at the cited place (None: no such document); None where nobody can look."""
     retrieved: tuple[str, ...] | None = None
     """The passages that the answer was to come from, best first; None where they are not known."""
+    cites: bool = True
+    """Whether it is known what the answer cites, be it nothing."""
 
 
 class Answers(Protocol):
@@ -117,7 +119,8 @@ class Predictions:
 
     Either JSONL of `{"id","text"}`, perhaps with `abstained` (default: the text is empty), `confidence` (from 0 to 1),
     `instead`, `retrieved` (texts, best first), `citations` and `sentences` as `ragkit ask --json` prints them; or the
-    predictions file of SQuAD, one JSON object of texts by id, where an empty text is a refusal.
+    predictions file of SQuAD, one JSON object of texts by id, where an empty text is a refusal. Citations are judged
+    only where a row has the field `citations` or `sentences`, be it empty.
     """
 
     def __init__(self, path: Path) -> None:
@@ -127,12 +130,25 @@ class Predictions:
             LoadError: With the line's number, if a field is missing or wrong, or an id repeats.
         """
         self._path = path
-        self._said = dict(_squad_predictions(path)) if path.suffix == ".json" else _lines(path)
+        self._said = dict(_squad_predictions(path)) if ".json" in path.suffixes else _lines(path)
 
     @property
     def card(self) -> Mapping[str, Any]:
         """Says that answers were read; which, the run knows by the file's sha256."""
         return {"answerer": "predictions"}
+
+    def check(self, rows: Sequence[AnswerRow]) -> None:
+        """Check that the file is of these questions.
+
+        Raises:
+            InputError: If it answers none of them.
+        """
+        if not any(row.id in self._said for row in rows):
+            theirs, ours = shorten(next(iter(self._said), "none")), shorten(rows[0].id if rows else "none")
+            raise InputError(
+                f"{self._path} answers none of the {len(rows)} questions: its ids are such as {theirs!r}, those of the "
+                f"questions such as {ours!r}. Give the predictions of this set."
+            )
 
     def to(self, row: AnswerRow) -> Said | None:
         """Give what was predicted; None where the file has no such id."""
@@ -143,7 +159,7 @@ def _squad_predictions(path: Path) -> Mapping[str, Said]:
     document = json_document(path)
     if not isinstance(document, dict) or not all(isinstance(text, str) for text in document.values()):
         raise LoadError(str(path), "is no predictions file of SQuAD: expected one JSON object of texts by question id.")
-    return {key: Said(answer=_plain(text, abstained=not text.strip())) for key, text in document.items()}
+    return {key: Said(answer=_plain(text, abstained=not text.strip()), cites=False) for key, text in document.items()}
 
 
 def _lines(path: Path) -> dict[str, Said]:
@@ -171,7 +187,8 @@ def _said(record: Record) -> Said:
         sentences=tuple(_sentence(one) for one in _rows(record, "sentences")),
     )
     retrieved = tuple(record.texts("retrieved")) if "retrieved" in record.values else None
-    return Said(answer=answer, confidence=confidence, instead=instead, retrieved=retrieved)
+    cites = "citations" in record.values or "sentences" in record.values
+    return Said(answer=answer, confidence=confidence, instead=instead, retrieved=retrieved, cites=cites)
 
 
 def _rows(record: Record, name: str) -> list[Record]:

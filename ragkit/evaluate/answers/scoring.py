@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ragkit.evaluate.answers.said import Said
 from ragkit.evaluate.data.answers import AnswerRow
-from ragkit.evaluate.judges.judge import Judge
+from ragkit.evaluate.judge import Judge
 from ragkit.evaluate.measures.citations import (
+    MARKER,
     CitedSentence,
     JudgedSentence,
     citation_precision,
     citation_recall,
+    cited_sentences,
     judge_citations,
     quote_correctness,
 )
 from ragkit.evaluate.measures.exact import contains, exact_match, token_f1
 from ragkit.evaluate.measures.rouge import Rouge
 from ragkit.evaluate.outcome import Outcome, Row, Unscored
-from ragkit.text.sentences import split_sentences
 
 __all__ = ["ROW_MEASURES", "bare_text", "score_answer", "score_citations"]
 
 ROW_MEASURES = ("correct", "exact_match", "f1", "match", "rougeL", "abstained", "support", "quotes")
 """What `score_answer` gives of a row; `score_citations` adds `citation_recall` and `citation_precision`."""
 
-_MARKER = re.compile(r"\s*\[\d+\]")
 _ABSTAINED = Unscored("abstained")
 _UNSAID = Unscored("no prediction")
 _NO_GOLD = Unscored("no gold answer")
@@ -41,7 +40,7 @@ def bare_text(text: str) -> str:
         >>> bare_text("It turns  hydrogen [1] into helium. [2]")
         'It turns hydrogen into helium.'
     """
-    return " ".join(_MARKER.sub("", text).split())
+    return " ".join(MARKER.sub("", text).split())
 
 
 def score_answer(row: AnswerRow, said: Said | None, rouge: Rouge) -> Row:
@@ -106,7 +105,9 @@ def _details(row: AnswerRow, said: Said) -> dict[str, Any]:
         "citations": [
             {name: getattr(one, name) for name in ("marker", "doc_id", "start", "end", "quote", "support")}
             for one in answer.citations
-        ],
+        ]
+        if said.cites
+        else None,
         "sentences": [{"text": one.text, "citations": list(one.citations)} for one in answer.sentences],
     }
 
@@ -141,13 +142,15 @@ def _both(judged: Sequence[JudgedSentence], entailed_from: float) -> tuple[Outco
 
 
 def _unjudged(row: Row) -> tuple[Outcome, Outcome]:
-    reason = _ABSTAINED if row.details.get("abstained") else _UNSAID
+    if "abstained" not in row.details:
+        return _UNSAID, _UNSAID
+    reason = _ABSTAINED if row.details["abstained"] else Unscored("what was cited is not known")
     return reason, reason
 
 
 def _cited(details: Mapping[str, Any]) -> list[CitedSentence] | None:
-    """Give the sentences of an answer with what they cite; None for a refusal or no answer."""
-    if details.get("abstained", True):
+    """Give the sentences of an answer with what they cite; None for a refusal, no answer, or citations unknown."""
+    if details.get("abstained", True) or details["citations"] is None:
         return None
     quotes = {one["marker"].strip("[]"): one["quote"] for one in details["citations"]}
     if details["sentences"]:
@@ -155,5 +158,4 @@ def _cited(details: Mapping[str, Any]) -> list[CitedSentence] | None:
             CitedSentence(one["text"], tuple(quotes.get(marker.strip("[]")) for marker in one["citations"]))
             for one in details["sentences"]
         ]
-    text = details["answer"]
-    return [CitedSentence.from_text(text[start:end], quotes) for start, end in split_sentences(text)]
+    return cited_sentences(details["answer"], quotes)

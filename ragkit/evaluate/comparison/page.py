@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ragkit.evaluate.comparison.text import rows_of, verdict_of
 from ragkit.evaluate.comparison.verdicts import Compared, Comparison
-from ragkit.evaluate.reports.content import Cell, Differences, Interval, Report, Section, Table
+from ragkit.evaluate.reports.content import Cell, Differences, Interval, Report, Section, Table, Tone
 
 __all__ = ["comparison_report"]
 
@@ -13,6 +15,7 @@ _COLUMNS = (
     "A",
     "B",
     "B − A",
+    "verdict",
     "p",
     "p Holm",
     "detectable",
@@ -20,8 +23,8 @@ _COLUMNS = (
     "won",
     "tied",
     "lost",
-    "verdict",
 )
+_TONES: Mapping[str, Tone] = {"better": "win", "worse": "loss"}
 _MOST_DRAWN = 8  # a picture per measure; beyond, nobody looks
 
 
@@ -52,9 +55,9 @@ def _table(comparison: Comparison) -> Table:
         title="Measures",
         columns=_COLUMNS,
         rows=tuple(_row(measure) for measure in comparison.measures),
-        note="Over rows that both runs scored. p of the sign-flip permutation test, two-sided, adjusted by Holm over "
-        "this table. Detectable: the true difference that so many rows show in 80 % of runs. Rows needed: to show the "
-        "minimum effect as often.",
+        note="Over rows that both runs scored. p is two-sided, of the sign-flip permutation test or, of a measure of "
+        "the whole run, of drawing rows anew; adjusted by Holm over this table. Detectable: the true difference that "
+        "so many rows show in 80 % of runs. Rows needed: to show the minimum effect as often.",
     )
 
 
@@ -64,7 +67,8 @@ def _row(measure: Compared) -> tuple[Cell, ...]:
         measure.measure + ("" if measure.higher_is_better else " (lower is better)"),
         measure.baseline,
         measure.candidate,
-        Interval(paired.difference, paired.low, paired.high, signed=True),
+        Interval(paired.difference, paired.low, paired.high, signed=True, tone=_TONES.get(measure.verdict, "neither")),
+        verdict_of(measure),
         paired.p,
         measure.adjusted,
         paired.detectable,
@@ -72,7 +76,6 @@ def _row(measure: Compared) -> tuple[Cell, ...]:
         measure.won,
         paired.ties,
         measure.lost,
-        verdict_of(measure),
     )
 
 
@@ -84,7 +87,7 @@ def _side_by_side(comparison: Comparison) -> tuple[Section, ...]:
 
 
 def _differences(comparison: Comparison) -> tuple[Section, ...]:
-    shown = [each for each in comparison.measures if each.measure in comparison.differences][:_MOST_DRAWN]
+    shown = [each for each in comparison.measures if each.won + each.lost][:_MOST_DRAWN]
     return tuple(
         Differences(
             title=f"{each.measure}, row by row",

@@ -41,6 +41,8 @@ def _rows(comparison: Comparison) -> str:
 
 def _family(comparison: Comparison) -> str:
     count = len(comparison.measures)
+    if count == 0:
+        return "nothing could be compared"
     return "one measure, p is not adjusted" if count == 1 else f"p adjusted (Holm) over {count} measures"
 
 

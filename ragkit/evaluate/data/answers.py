@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ragkit.errors import LoadError
-from ragkit.evaluate.data.records import Record, json_records
+from ragkit.evaluate.data.records import Record, distinct, json_records
 
-__all__ = ["AnswerRow", "distinct_rows", "read_answers"]
+__all__ = ["AnswerRow", "read_answers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ def read_answers(path: Path) -> Iterator[AnswerRow]:
     Raises:
         LoadError: With the line's number, if a field is missing or wrong, or an id repeats.
     """
-    return distinct_rows((record.place, _row(record)) for record in json_records(path))
+    return distinct((record.place, _row(record)) for record in json_records(path))
 
 
 def _row(record: Record) -> AnswerRow:
@@ -52,17 +51,3 @@ def _row(record: Record) -> AnswerRow:
         context="\n\n".join(record.texts("context") if listed else [record.text("context", default="")]),
         metadata={name: value for name, value in record.values.items() if name not in _FIELDS},
     )
-
-
-def distinct_rows(rows: Iterable[tuple[str, AnswerRow]]) -> Iterator[AnswerRow]:
-    """Pass rows on with their places, and refuse an id that came before.
-
-    Raises:
-        LoadError: Naming the place of the second.
-    """
-    seen: set[str] = set()
-    for place, row in rows:
-        if row.id in seen:
-            raise LoadError(place, f"question {row.id!r} stands here a second time.")
-        seen.add(row.id)
-        yield row

@@ -12,11 +12,10 @@ from pathlib import Path
 from ragkit.evaluate.data.factscore import factscore
 from ragkit.evaluate.data.halueval import halueval_dialogue, halueval_general, halueval_qa, halueval_summarization
 from ragkit.evaluate.data.lines import file_in, find_file
-from ragkit.evaluate.data.records import Record, json_records
+from ragkit.evaluate.data.records import Record, distinct, json_records
 from ragkit.evaluate.data.supported import (
     GroundednessRow,
     checked_spans,
-    distinct_rows,
     labelled_row,
     marked_spans,
     rows_of,
@@ -45,7 +44,7 @@ def read_groundedness(path: Path) -> Iterator[GroundednessRow]:
         LoadError: With the line's number, if a field is missing or wrong, a span lies outside the response or stands
             in a supported one, or an id repeats.
     """
-    return distinct_rows((record.place, _own_row(record)) for record in json_records(path))
+    return distinct((record.place, _own_row(record)) for record in json_records(path))
 
 
 _OWN_FIELDS = {"id", "_id", "question", "context", "response", "supported", "spans"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ragkit.evaluate.data.records import Record, json_records
-from ragkit.evaluate.data.supported import GroundednessRow, distinct_rows, labelled_row, marked_spans
+from ragkit.evaluate.data.records import Record, distinct, json_records
+from ragkit.evaluate.data.supported import GroundednessRow, labelled_row, marked_spans
 
 __all__ = ["halueval_dialogue", "halueval_general", "halueval_qa", "halueval_summarization"]
 
@@ -44,7 +44,7 @@ def _pairs(path: Path, context: str, question: str, right: str, wrong: str) -> I
                 row_id = f"{number}-{'right' if supported else 'hallucinated'}"
                 yield record.place, GroundednessRow(row_id, asked, record.text(context), record.text(name), supported)
 
-    return distinct_rows(rows())
+    return distinct(rows())
 
 
 def halueval_general(path: Path) -> Iterator[GroundednessRow]:

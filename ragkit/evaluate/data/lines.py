@@ -55,7 +55,8 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
     The first bytes decide, not the name. A tar is read as a stream and never unpacked to disk.
 
     Raises:
-        LoadError: If there is no such file, a tar holds several files, or the packing is not known here.
+        LoadError: If there is no such file, it breaks off or is damaged, a tar holds several files, or the packing is
+            not known here.
     """
     if not path.is_file():
         raise LoadError(str(path), "there is no such file." if not path.exists() else "this is a folder, not a file.")
@@ -63,8 +64,11 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         start = raw.read(6)
     if start.startswith(_ZSTD):
         raise LoadError(str(path), "is packed with zstd, which is not read here: unpack it first with `zstd -d`.")
-    with _unpacked(path, start) as file, _single_file(path, file) as inner:
-        yield inner
+    try:
+        with _unpacked(path, start) as file, _single_file(path, file) as inner:
+            yield inner
+    except DAMAGE as error:
+        raise LoadError(str(path), f"breaks off or is damaged ({shorten(error)}): fetch it again.") from error
 
 
 def _unpacked(path: Path, start: bytes) -> IO[bytes]:

@@ -56,8 +56,8 @@ OFFICIAL = (
     OfficialFile("msmarco-test2020-queries.tsv", 200, packed=("00a406fb0d14ed3752d70d1e4eb98600",)),
     OfficialFile("2020qrels-pass.txt", 11_386, md5=("0355ccee7509ac0463e8278186cdd8d1",)),
 )
-"""Counts are those of the organisers and of NIST. Checksums are those that Anserini, ir_datasets, OpenNIR and doc2query
-publish, each found in two of them or more, or measured on a copy."""
+"""Counts are those of the organisers and of NIST. Checksums are those that ir_datasets, OpenNIR, datamaestro, Anserini
+or doc2query publish, or measured on a copy."""
 
 NEEDED = ("collection.tsv", "queries.dev.small.tsv", "qrels.dev.small.tsv")
 """What the official evaluation of retrieval needs, as files or inside an archive."""

@@ -74,7 +74,7 @@ def _question(record: Record) -> QaQuestion:
 
 def _passage(passage: Record) -> QaPassage:
     selected = passage.values.get("is_selected", 0)
-    return QaPassage(passage.text("passage_text"), passage.text("url", default=""), selected in {1})
+    return QaPassage(passage.text("passage_text"), passage.text("url", default=""), selected == 1)
 
 
 def _well_formed(record: Record) -> list[str]:

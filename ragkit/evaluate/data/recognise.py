@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ragkit.errors import InputError, LoadError
+from ragkit.errors import InputError, LoadError, shorten
 from ragkit.evaluate.data import msmarco
 from ragkit.evaluate.data.lines import find_file, numbered_lines, open_bytes
 from ragkit.evaluate.data.records import json_records
@@ -53,11 +53,12 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "run": ("run.", ".run", ".trec"),
     "tagged": (".conll", ".annotated"),
     "topics": ("queries", "topics"),
-    "ag-news": (".csv",),
 }
 """A file that is no JSON is the first of these of whose name these are a part."""
 
 
+_NEWS = re.compile(r'"?[1-4]"?,"')
+_PARAGRAPHS = re.compile(rb'"paragraphs"\s*:\s*\[')
 _COLUMNS = re.compile(rb'\{\s*"(answers|passages|query|query_id|query_type|wellFormedAnswers)"\s*:\s*\{')
 
 
@@ -71,9 +72,23 @@ def recognise(path: Path) -> str:
     if not path.exists():
         raise LoadError(str(path), "there is no such file or folder.")
     kind = _of_folder(path) if path.is_dir() else _of_file(path)
+    if kind is None and path.is_dir() and (files := _known_files(path)):
+        raise InputError(
+            f"{path} is no set known here, but in it are: {shorten(', '.join(files), 200)}. Name one of them."
+        )
     if kind is None:
         raise InputError(f"{path} is no set known here: name its kind in place of auto (see --help).")
     return kind
+
+
+def _known_files(folder: Path) -> list[str]:
+    def is_known(path: Path) -> bool:
+        try:
+            return path.is_file() and _of_file(path) is not None
+        except LoadError:
+            return False
+
+    return [path.name for path in sorted(folder.iterdir()) if is_known(path)]
 
 
 def _of_folder(folder: Path) -> str | None:
@@ -96,6 +111,8 @@ def _of_file(path: Path) -> str | None:
 
 def _of_line(path: Path) -> str | None:
     _, first = next(numbered_lines(path), (1, ""))
+    if _NEWS.match(first):
+        return "ag-news"
     return "sst2" if first.endswith(("\t0", "\t1", "\tlabel")) else None
 
 
@@ -104,12 +121,14 @@ def _of_json(path: Path) -> str | None:
         start = file.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
     if start.startswith(b"["):
         return "canard" if b'"Rewrite"' in start else None
-    if b'"paragraphs"' in start:
+    if _PARAGRAPHS.search(start):
         return "squad"
     if b'"filters"' in start or b'"evaluations"' in start:
         return "mtrag-human"
     if _COLUMNS.match(start):
         return "msmarco-qa"
+    if start.startswith(b"{") and start.split(b"\n", 1)[0].strip() in {b"{", b'{"'}:  # a document over several lines
+        return None
     first = next(json_records(path), None)
     return _of_fields(first.values) if first else None
 

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ragkit.errors import LoadError, shorten
-from ragkit.evaluate.data.lines import DAMAGE, bad_line, numbered_lines, open_bytes
+from ragkit.evaluate.data.lines import bad_line, numbered_lines, open_bytes
 
-__all__ = ["Record", "csv_records", "json_document", "json_records"]
+__all__ = ["Record", "csv_records", "distinct", "json_document", "json_records"]
+
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+T = TypeVar("T", bound=_HasId)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +141,8 @@ def json_document(path: Path) -> Any:
     Raises:
         LoadError: If it is not UTF-8 or not JSON; the message has line and column.
     """
-    try:
-        with open_bytes(path) as file:
-            content = file.read()
-    except DAMAGE as error:
-        raise LoadError(str(path), f"cannot be read: {error}.") from error
+    with open_bytes(path) as file:
+        content = file.read()
     try:
         return json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -169,3 +174,17 @@ def csv_records(path: Path, *, columns: tuple[str, ...] = (), delimiter: str = "
                 raise bad_line(path, reader.line_num, shorten(reason, 300))
     except csv.Error as error:
         raise bad_line(path, reader.line_num, f"is not CSV: {error}.") from error
+
+
+def distinct(rows: Iterable[tuple[str, T]]) -> Iterator[T]:
+    """Pass rows on with their places, and refuse an id that came before; holds the ids.
+
+    Raises:
+        LoadError: Naming the place of the second.
+    """
+    seen: set[str] = set()
+    for place, row in rows:
+        if row.id in seen:
+            raise LoadError(place, f"the id {row.id!r} stands here a second time.")
+        seen.add(row.id)
+        yield row

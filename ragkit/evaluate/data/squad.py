@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ragkit.errors import LoadError
-from ragkit.evaluate.data.answers import AnswerRow, distinct_rows
-from ragkit.evaluate.data.records import Record, json_document
+from ragkit.evaluate.data.answers import AnswerRow
+from ragkit.evaluate.data.records import Record, distinct, json_document
 
 __all__ = ["squad"]
 
@@ -25,7 +25,7 @@ def squad(path: Path) -> Iterator[AnswerRow]:
     document = json_document(path)
     if not isinstance(document, dict) or not isinstance(document.get("data"), list):
         raise LoadError(str(path), "is not in the form of SQuAD: expected an object with a list under 'data'.")
-    return distinct_rows(_rows(Record(str(path), document)))
+    return distinct(_rows(Record(str(path), document)))
 
 
 def _rows(document: Record) -> Iterator[tuple[str, AnswerRow]]:

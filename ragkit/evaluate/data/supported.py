@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ragkit.errors import LoadError
 from ragkit.evaluate.data.lines import file_in
-from ragkit.evaluate.data.records import Record, json_records
+from ragkit.evaluate.data.records import Record, distinct, json_records
 
-__all__ = ["GroundednessRow", "checked_spans", "distinct_rows", "labelled_row", "marked_spans", "rows_of"]
+__all__ = ["GroundednessRow", "checked_spans", "labelled_row", "marked_spans", "rows_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +47,6 @@ def checked_spans(record: Record, spans: object, response: str) -> tuple[tuple[i
     return tuple(sorted((pair[0], pair[1]) for pair in pairs))
 
 
-def distinct_rows(rows: Iterable[tuple[str, GroundednessRow]]) -> Iterator[GroundednessRow]:
-    """Pass rows on with their places, and refuse an id that came before.
-
-    Raises:
-        LoadError: Naming the place of the second.
-    """
-    seen: set[str] = set()
-    for place, row in rows:
-        if row.id in seen:
-            raise LoadError(place, f"row {row.id!r} stands here a second time.")
-        seen.add(row.id)
-        yield row
-
-
 def rows_of(path: Path, row_of: Callable[[Record], GroundednessRow | None], *names: str) -> Iterator[GroundednessRow]:
     """Stream the rows that `row_of` makes of the objects in a JSONL file, or in the first of `names` in a folder.
 
@@ -69,7 +54,7 @@ def rows_of(path: Path, row_of: Callable[[Record], GroundednessRow | None], *nam
         LoadError: With the line's number, if `row_of` refuses an object or an id repeats.
     """
     records = json_records(file_in(path, *names))
-    return distinct_rows((record.place, row) for record in records if (row := row_of(record)) is not None)
+    return distinct((record.place, row) for record in records if (row := row_of(record)) is not None)
 
 
 def labelled_row(record: Record) -> GroundednessRow | None:
@@ -81,7 +66,7 @@ def labelled_row(record: Record) -> GroundednessRow | None:
     label = record.values.get("label")
     if label is None:
         return None
-    if label not in {0, 1}:
+    if label not in (0, 1):  # a tuple: what JSON holds may have no hash
         raise record.error(f"field 'label' must be 0, 1 or null, got {label!r}.")
     response = record.text("response")
     meta = dict(record.row("meta").values)

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import math
-import os
-import secrets
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, cast
 
-from ragkit.disk.files import sync_folder
-from ragkit.disk.space import full_disk_named
-from ragkit.errors import InputError, LoadError, shorten
+from ragkit.errors import LoadError, shorten
 from ragkit.evaluate.data.lines import bad_line, numbered_lines, tab_rows
 from ragkit.evaluate.data.records import json_records
 
-__all__ = ["RunEntry", "load_run", "read_qrels", "read_run", "read_run_entries", "read_topics", "write_run"]
+__all__ = ["RunEntry", "load_run", "read_qrels", "read_run", "read_run_entries", "read_topics"]
 
 _HEADER = {"query-id", "query_id", "queryid", "qid", "topic"}
 
@@ -138,7 +130,8 @@ def read_run(path: Path) -> Iterator[tuple[str, list[tuple[str, float]]]]:
     """Read a run query by query.
 
     Holds one query where the lines of each query stand together, as nearly always; the file is looked through for that
-    first. Else the whole run is held.
+    first. Else the whole run is held. `ragkit.evaluate.retrieval.stream` reads large runs of the usual form faster, in
+    the same order, and comes back to this reader for all others.
 
     Returns:
         Each query once, in the order of the file, with its documents and scores: best first, equal scores by the rank
@@ -147,7 +140,7 @@ def read_run(path: Path) -> Iterator[tuple[str, list[tuple[str, float]]]]:
         point of nDCG@10 (0.7384, published 0.7439).
 
     Raises:
-        LoadError: With the line's number, if a line has another form; if a query lists a document twice.
+        LoadError: With the line's number, if a line has another form or lists a document of its query again.
     """
     if _is_grouped(path):
         yield from _grouped(path)
@@ -186,65 +179,19 @@ def _grouped(path: Path) -> Iterator[tuple[str, list[tuple[str, float]]]]:
 def _ordered(path: Path, entries: list[RunEntry]) -> list[tuple[str, float]]:
     """Order the lines of one query."""
     if len({entry.doc_id for entry in entries}) < len(entries):
-        twice, _ = Counter(entry.doc_id for entry in entries).most_common(1)[0]
-        raise LoadError(str(path), f"lists document {twice!r} twice for query {entries[0].query_id!r}.")
+        raise _listed_twice(path, entries[0].query_id)
     entries.sort(key=lambda entry: (entry.score, -entry.rank, entry.doc_id), reverse=True)
     return [(entry.doc_id, entry.score) for entry in entries]
 
 
-def write_run(path: Path, results: Iterable[tuple[str, Sequence[str]]], tag: str) -> None:
-    """Write a run in the form of TREC, with scores that no tool can take for a tie.
-
-    A list of n documents gets the scores n, n - 1 ... 1: strictly decreasing, and exact also in 32-bit floats.
-    Streams; the file is there whole or not at all. Packed where the name ends in `.gz`; same results, same bytes.
-
-    Args:
-        path: The file; an existing one is replaced.
-        results: Query ids with their document ids, best first.
-        tag: Name of the system, one word.
-
-    Raises:
-        InputError: If an id or the tag is empty or holds a blank, or a query or a document comes twice.
-    """
-    _one_word("tag", tag)
-    with _replacing(path) as file:
-        seen: set[str] = set()
-        for query_id, doc_ids in results:
-            _one_word("query id", query_id)
-            if query_id in seen:
-                raise InputError(f"query {shorten(query_id)!r} was given twice: give all its documents at once.")
-            seen.add(query_id)
-            file.write("".join(_run_lines(query_id, doc_ids, tag)).encode())
-
-
-def _run_lines(query_id: str, doc_ids: Sequence[str], tag: str) -> Iterator[str]:
-    if len(set(doc_ids)) < len(doc_ids):
-        raise InputError(f"query {shorten(query_id)!r} lists a document twice: each can have one rank only.")
-    for rank, doc_id in enumerate(doc_ids, start=1):
-        _one_word("document id", doc_id)
-        yield f"{query_id} Q0 {doc_id} {rank} {len(doc_ids) - rank + 1} {tag}\n"
-
-
-def _one_word(what: str, value: str) -> None:
-    if len(value.split()) != 1 or value != value.strip():
-        raise InputError(f"the {what} must be one word without blanks to stand in a TREC run, got {shorten(value)!r}.")
-
-
-@contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    try:
-        with full_disk_named(path), beside.open("xb") as raw:
-            if path.suffix == ".gz":
-                # No name and no time in the header: the bytes depend on the results only.
-                with gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed:
-                    yield cast("IO[bytes]", packed)
-            else:
-                yield raw
-            raw.flush()
-            os.fsync(raw.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
+def _listed_twice(path: Path, query_id: str) -> LoadError:
+    """Look through the file again for the line that lists a document of this query a second time."""
+    seen: set[str] = set()
+    for number, line in numbered_lines(path):
+        columns = line.split()
+        if columns[:1] == [query_id]:
+            doc_id = columns[2 if len(columns) == 6 else 1]
+            if doc_id in seen:
+                return bad_line(path, number, f"lists document {doc_id!r} twice for query {query_id!r}.")
+            seen.add(doc_id)
+    return LoadError(str(path), f"was changed while it was read: query {query_id!r} listed a document twice.")

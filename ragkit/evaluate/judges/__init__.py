@@ -1,10 +1,11 @@
 """Who says whether evidence supports a claim: offline detectors, chat models, recordings; and their calibration.
 
-Open first: `judge.py` (the Protocol: claims in, outcomes from 0 to 1 out), then
+Open first: `../judge.py` (the Protocol: claims in, outcomes from 0 to 1 out), then
 
 - `overlap.py`, `embedding.py`, `support.py`  need no chat model; `support.py` joins them, the default
 - `units.py`                                  what they share: sentences, windows, and the terms a claim must find again
-- `detectors.py`                              the same by name, with their thresholds (`detectors.json`)
+- `detectors.py`                              the same by name, with their thresholds (`detectors.json`) and how far
+                                              they agree with people (`agreement.json`)
 - `responses.py`                              responses as rows of a run: each sentence a claim
 - `chat.py`, `prompt.py`                      any chat model as a judge, in constrained JSON
 - `recorded.py`, `langchain.py`               a model that is never asked twice; any LangChain model

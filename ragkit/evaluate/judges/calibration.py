@@ -149,7 +149,10 @@ def calibration_table(found: Mapping[str, CalibratedMean], *, title: str = "Judg
         "human mean",
     )
     rows = tuple(_line(name, mean) for name, mean in found.items())
-    note = "The mean is prediction-powered: from the labels, sharpened by the judge as far as the two agree."
+    note = (
+        "The mean is prediction-powered: from the labels, sharpened by the judge as far as the two agree. It is of "
+        "the rows that the judge scored; unscored are those, of all rows, that it did not."
+    )
     return Table(title, columns, rows, note)
 
 
@@ -157,7 +160,7 @@ def _line(name: str, found: CalibratedMean) -> tuple[Cell, ...]:
     known = found.calibration
     mean = Interval(found.powered.value, found.powered.low, found.powered.high)
     agreement = (known.kappa, known.balanced_accuracy, known.spearman, known.kendall, known.bias)
-    return (name, known.n, sum(known.unscored.values()), *agreement, mean)
+    return (name, known.n, sum(found.judge_alone.reasons.values()), *agreement, mean)
 
 
 def _mean(values: Sequence[float]) -> float:

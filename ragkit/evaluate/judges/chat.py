@@ -11,7 +11,7 @@ from typing import Any
 
 from ragkit.errors import ConfigError, ModelError, OutputParseError, shorten
 from ragkit.evaluate.chat import Ask, ChatModel, Message
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.prompt import JudgePrompt
 from ragkit.evaluate.judges.recorded import NotRecordedError
 from ragkit.evaluate.outcome import Outcome, Unscored

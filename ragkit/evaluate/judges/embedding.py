@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ragkit.encoder import Encoder, Vectors
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.overlap import unjudgeable
 from ragkit.evaluate.judges.units import Evidence, Said
 from ragkit.evaluate.outcome import Outcome

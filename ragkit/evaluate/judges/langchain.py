@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from ragkit.evaluate.chat import Ask, Message, Reply
 __all__ = ["LangChainChat"]
 
 _KINDS: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
-_SECRET = ("key", "secret", "password", "authorization", "credential", "headers")
+_SECRET = re.compile("key|secret|password|authorization|credential|headers|token$", re.IGNORECASE)
 
 
 class LangChainChat:
@@ -104,12 +105,14 @@ class LangChainChat:
 
 def _told(model: BaseChatModel) -> dict[str, Any]:
     """Give what a model tells of its parameters, without what smells of a secret and what is no JSON."""
-    told = {
-        name: value
-        for name, value in model.asdict().items()
-        if not any(word in name.lower() for word in _SECRET) and _is_json(value)
-    }
+    told = {name: value for name, value in _harmless(model.asdict()).items() if _is_json(value)}
     return dict(sorted(told.items()))
+
+
+def _harmless(value: Any) -> Any:  # Any: whatever a model tells of itself, lists and dicts in each other
+    if isinstance(value, Mapping):
+        return {name: _harmless(part) for name, part in value.items() if not _SECRET.search(str(name))}
+    return [_harmless(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _is_json(value: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.units import Evidence, Said
 from ragkit.evaluate.outcome import Outcome, Unscored
 from ragkit.text.analyse import Analyser
@@ -13,7 +13,7 @@ from ragkit.text.analyse import Analyser
 __all__ = ["NO_WORDS", "OverlapJudge", "containment", "unjudgeable"]
 
 NO_WORDS = "the claim has no content words"
-"""Why a claim such as `Yes.` is unscored."""
+"""Why a claim such as `It is so.` is unscored."""
 
 _PARTICULAR = 2  # a number or a name weighs as much as so many other words
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ragkit.errors import ConfigError, OutputParseError, shorten
 from ragkit.evaluate.chat import Message
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 
 __all__ = ["SUPPORT_VALUES", "JudgePrompt"]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from ragkit.errors import ConfigError, InputError
 from ragkit.evaluate.data.groundedness import GroundednessRow
-from ragkit.evaluate.judges.judge import Claim, Judge
+from ragkit.evaluate.judge import Claim, Judge
 from ragkit.evaluate.judges.overlap import NO_WORDS, OverlapJudge
 from ragkit.evaluate.judges.units import claims_nothing, statements
 from ragkit.evaluate.measures.detection import span_overlap

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.encoder import Encoder
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.embedding import Closest, closest_windows
-from ragkit.evaluate.judges.judge import Claim
 from ragkit.evaluate.judges.overlap import unjudgeable
 from ragkit.evaluate.judges.units import Evidence, Said
 from ragkit.evaluate.outcome import Outcome

@@ -10,19 +10,25 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ragkit.evaluate.judges.judge import Claim, Judge
+from ragkit.evaluate.judge import Claim, Judge
 from ragkit.evaluate.outcome import Outcome, Unscored
+from ragkit.text.sentences import split_sentences
 
 __all__ = [
+    "MARKER",
     "CitedSentence",
     "JudgedSentence",
     "citation_precision",
     "citation_recall",
+    "cited_sentences",
     "judge_citations",
     "quote_correctness",
 ]
 
-_MARKER = re.compile(r"\s*\[[^\]\s]*\]")
+MARKER = re.compile(r"\s*\[(\d+(?:\s*,\s*\d+)*)\]")
+"""A citation in a text: `[1]`, or `[1, 2]` for two."""
+
+_BEHIND = re.compile(rf"([.!?]+[\"'”’)]*)((?:{MARKER.pattern})+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +45,26 @@ class CitedSentence:
         """Read markers such as `[1]` out of a sentence; one without a passage points nowhere.
 
         Example:
-            >>> CitedSentence.from_text("It is hot [1][7].", {"1": "The core is hot."})
+            >>> CitedSentence.from_text("It is hot [1, 7].", {"1": "The core is hot."})
             CitedSentence(text='It is hot.', passages=('The core is hot.', None))
         """
-        marks = [match.group().strip()[1:-1] for match in _MARKER.finditer(text)]
-        return cls(_MARKER.sub("", text).strip(), tuple(passages.get(mark) for mark in marks))
+        marks = [mark.strip() for match in MARKER.finditer(text) for mark in match[1].split(",")]
+        return cls(MARKER.sub("", text).strip(), tuple(passages.get(mark) for mark in marks))
+
+
+def cited_sentences(text: str, passages: Mapping[str, str]) -> list[CitedSentence]:
+    """Cut an answer into sentences with what each cites; a marker behind a full stop belongs to what stands before.
+
+    Args:
+        text: The answer, with its markers.
+        passages: By marker, without brackets.
+
+    Example:
+        >>> [len(one.passages) for one in cited_sentences("It is hot. [1][2] It is far.", {"1": "", "2": ""})]
+        [2, 0]
+    """
+    inside = _BEHIND.sub(lambda match: match[2] + match[1], text)
+    return [CitedSentence.from_text(inside[start:end], passages) for start, end in split_sentences(inside)]
 
 
 @dataclass(frozen=True, slots=True)

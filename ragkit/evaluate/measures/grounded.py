@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 
-from ragkit.evaluate.judges.judge import Claim, Judge
+from ragkit.evaluate.judge import Claim, Judge
 from ragkit.evaluate.outcome import Outcome, Unscored
 
 __all__ = [

@@ -72,7 +72,7 @@ def ask_answer_relevancy(
         try:
             reply = model.reply(Ask(messages=messages, schema=_SCHEMA, sample=sample)).text
         except ModelError:
-            return Unscored("the question generator failed")
+            return Unscored("the model failed")
         parsed = _parse(reply)
         if parsed is None:
             return Unscored("the question generator gave no JSON")

@@ -2,8 +2,9 @@
 
 Three traps are shut here. Engines break ties each in their own way (trec_eval by falling document id, others by
 dictionary order, and pytrec_eval sees 32-bit scores), so a list is put in one order first (`ranked`), the one its
-system meant, and handed over with scores that fall strictly from rank to rank. A query of the judgments without results
-counts 0, as `trec_eval -c` counts it. And `RR@10` means what the official MS MARCO script computes: the first 10, divided by all judged queries.
+system meant, and handed over with scores that fall strictly from rank to rank. A query of the judgments without
+results counts 0, as `trec_eval -c` counts it. And `RR@10` means what the official MS MARCO script computes: the first
+10, divided by all judged queries.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ with require(feature="Scoring retrieval", package="pytrec_eval", extra="eval"):
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["canonical", "default_measures", "ranked", "score_rankings"]
+__all__ = ["canonical", "cutoff", "default_measures", "ranked", "score_rankings"]
 
 _KINDS = ("AP", "Bpref", "Judged", "P", "R", "RR", "Rprec", "Success", "nDCG")
 """Fractions from 0 to 1 whose mean over queries says something."""
@@ -72,9 +73,20 @@ def _parsed(name: str) -> Any:  # Any: a measure of ir_measures, which ships no 
         supported = measure.NAME in _KINDS and _ENGINES.supports(measure)
     except (ValueError, NameError, AssertionError, SyntaxError, KeyError) as error:
         raise ConfigError(f"{shorten(name)!r} is no measure: {advice}") from error
-    if not supported or measure.params.get("cutoff", 1) < 1:
+    if not supported or min(measure.params.get("cutoff", 1), measure.params.get("rel", 1)) < 1:
         raise ConfigError(f"{shorten(name)!r} cannot be measured: {advice}")
     return measure
+
+
+def cutoff(name: str) -> int | None:
+    """Give the rank below which a measure does not look; None where it looks at the whole list.
+
+    Example:
+        >>> cutoff("RR(rel=2)@10"), cutoff("AP")
+        (10, None)
+    """
+    depth: int | None = _parsed(name).params.get("cutoff")
+    return depth
 
 
 def ranked(
@@ -139,8 +151,8 @@ def score_rankings(
 def _by_depth(measures: Sequence[str]) -> dict[int | None, list[str]]:
     groups: dict[int | None, list[str]] = {}
     for name in measures:
-        cutoff = _parsed(name).params.get("cutoff")
-        groups.setdefault(_SHALLOW if cutoff is not None and cutoff <= _SHALLOW else None, []).append(name)
+        depth = cutoff(name)
+        groups.setdefault(_SHALLOW if depth is not None and depth <= _SHALLOW else None, []).append(name)
     return groups
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ragkit.evaluate.statistics.estimate import Statistic
 
-__all__ = ["f1", "mean_where"]
+__all__ = ["mean_where"]
 
 
 def mean_where(values: Sequence[float], chosen: Sequence[bool]) -> Statistic:
@@ -28,21 +28,6 @@ def mean_where(values: Sequence[float], chosen: Sequence[bool]) -> Statistic:
 
     def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         return _ratio(weights @ kept, weights @ taken)
-
-    return statistic
-
-
-def f1(said: Sequence[bool], true: Sequence[bool]) -> Statistic:
-    """Give the F1 of what was `said` against what is `true`, from 0 to 1; NaN where neither holds of any row.
-
-    Args:
-        said: n flags.
-        true: n flags.
-    """
-    guesses, facts = np.asarray(said, dtype=np.float64), np.asarray(true, dtype=np.float64)
-
-    def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _ratio(2 * (weights @ (guesses * facts)), weights @ (guesses + facts))
 
     return statistic
 

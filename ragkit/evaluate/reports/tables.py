@@ -74,13 +74,18 @@ def histogram(values: Sequence[float], bins: int = 20) -> tuple[NDArray[np.int64
     """Count finite values in bins of equal width: over [0, 1] where all lie in it, else from the least to the greatest.
 
     Returns:
-        Counts (bins,) and edges (bins + 1,); one bin around it where all values are the same outside of [0, 1].
+        Counts (bins,) and edges (bins + 1,); one bin around them where values outside of [0, 1] are the same but for
+        rounding.
     """
     numbers = finite(values)
-    if numbers.size == 0 or (numbers.min() >= 0 and numbers.max() <= 1):
-        counts, edges = np.histogram(numbers, bins=bins, range=(0.0, 1.0))
-    else:
-        counts, edges = np.histogram(numbers, bins=bins if numbers.min() < numbers.max() else 1)
+    low, high = (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 0.0)
+    largest = max(abs(low), abs(high))
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif high - low < 1e-9 * largest:
+        reach = max(0.5, 1e-3 * largest)
+        low, high, bins = low - reach, high + reach, 1
+    counts, edges = np.histogram(numbers, bins=bins, range=(low, high))
     return counts.astype(np.int64), edges.astype(np.float64)
 
 

@@ -10,18 +10,23 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from ragkit.evaluate.outcome import Estimate
-from ragkit.evaluate.reports.content import Case, Cases, Report, Section, Table
+from ragkit.evaluate.reports.content import Case, Cases, Histogram, Report, Section, Table
 from ragkit.evaluate.reports.tables import as_table, measures_table
 from ragkit.evaluate.reports.writing import is_numeric, visible, written
 
 __all__ = ["print_report"]
 
+_CASES = 3
+"""More cases of a part are on the page only."""
 _ITEM_CHARS = 300
 """Longer texts of a case are cut in the terminal; the page has them whole."""
 
 
 def print_report(report: Report, estimates: Mapping[str, Estimate], console: Console) -> None:
-    """Print a report: the measures, then every part as a table or as text. Foreign text cannot steer the terminal."""
+    """Print a report: the measures, then every part as a table or as text. Foreign text cannot steer the terminal.
+
+    Histograms and all but the first cases are left to the page, and a line says so.
+    """
     console.print(_text(report.title, "bold"))
     console.print(_text(report.dataset))
     for note in report.notes:
@@ -29,16 +34,26 @@ def print_report(report: Report, estimates: Mapping[str, Estimate], console: Con
     if estimates:
         _print_table(measures_table(estimates), console)
     for section in report.sections:
-        _print_section(section, console)
+        if not isinstance(section, Histogram):
+            _print_section(section, console)
+    if left := _left_out(report):
+        console.print()
+        console.print(_text(f"Only in the HTML report: {', '.join(left)}.", "dim"))
 
 
 def _print_section(section: Section, console: Console) -> None:
     if isinstance(section, Cases):
         _print_heading(section.title, section.note, console)
-        for case in section.cases:
+        for case in section.cases[:_CASES]:
             _print_case(case, console)
     else:
         _print_table(section if isinstance(section, Table) else as_table(section), console)
+
+
+def _left_out(report: Report) -> list[str]:
+    plots = [section.title for section in report.sections if isinstance(section, Histogram)]
+    more = sum(len(section.cases[_CASES:]) for section in report.sections if isinstance(section, Cases))
+    return [*plots, *([f"{more:,} more cases"] if more else [])]
 
 
 def _print_table(table: Table, console: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ragkit.errors import shorten
+from ragkit.evaluate.measures.retrieval import cutoff
 from ragkit.evaluate.outcome import Unscored
 from ragkit.evaluate.reports.content import Case, Cases, Histogram, Table
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from ragkit.evaluate.outcome import Row
     from ragkit.evaluate.reports.content import Section
 
-__all__ = ["by_rank", "spread", "worst"]
+__all__ = ["by_rank", "spread", "too_deep", "worst"]
 
 _WORST = 20
 _SHOWN = 5
@@ -29,6 +30,12 @@ def spread(rows: Sequence[Row], measures: Sequence[str]) -> list[Section]:
 
 def _values(rows: Sequence[Row], name: str) -> list[float]:
     return [value for row in rows if not isinstance(value := row.outcomes[name], Unscored)]
+
+
+def too_deep(measures: Sequence[str], depth: int) -> list[str]:
+    """Say which measures promise by their names to look deeper than lists of a depth go: one sentence, or none."""
+    deep = [name for name in measures if (cutoff(name) or 0) > depth]
+    return [f"No query has more than {depth:,} documents: {', '.join(deep)} can count those only."] if deep else []
 
 
 def by_rank(rows: Sequence[Row]) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Self
 
+from ragkit.disk.space import full_disk_named
 from ragkit.errors import InputError, shorten
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Rankings:
 
         Raises:
             InputError: If an id cannot stand in a run; nothing is written then.
+            StoreFullError: If the disk has no room.
         """
         self._cut(rankings)
         parts, start = list[bytes](), self._end
@@ -75,7 +77,7 @@ class Rankings:
                 parts.append(run_lines(query, documents).encode())
                 self._starts[query] = start
                 start += len(parts[-1])
-        with self.path.open("r+b") as file:
+        with full_disk_named(self.path), self.path.open("r+b") as file:
             file.truncate(self._end)
             file.seek(self._end)
             file.write(b"".join(parts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ragkit.evaluate.measures.retrieval import canonical, default_measures
 from ragkit.evaluate.reports.content import Report
 from ragkit.evaluate.retrieval.corpus import Survey, index_passages, survey
-from ragkit.evaluate.retrieval.findings import by_rank, spread, worst
+from ragkit.evaluate.retrieval.findings import by_rank, spread, too_deep, worst
 from ragkit.evaluate.retrieval.inflation import Inflation, nested_parts, part_of, sections
 from ragkit.evaluate.retrieval.judging import Judgments
 from ragkit.evaluate.retrieval.rankings import Rankings
@@ -59,8 +59,7 @@ class _System:
     def rankings(self, queries: Sequence[str], *, at: Collection | None = None) -> list[list[str]]:
         """Give the ids of the best documents for each query; `at` a part of the corpus, if one is given."""
         where = at or self.collection
-        found = search_ids(where, where.encoder, queries, k=self.k, mode=self.mode, options=self.options)
-        return [[hit.doc_id for hit in hits] for hits in found]
+        return search_ids(where, where.encoder, queries, k=self.k, mode=self.mode, options=self.options)
 
     def seconds_alone(self, query: str) -> float:
         """Search as a user does, hits with their texts, and give the seconds."""
@@ -111,7 +110,8 @@ def evaluate_retrieval(
     """
     as_mode(mode)
     known = survey(data)
-    judgments = _judgments(known, canonical(measures or default_measures(relevant_from=data.relevant_from, depth=k)))
+    usual = default_measures(relevant_from=data.relevant_from, depth=min(k, known.size))
+    judgments = _judgments(known, canonical(measures or usual))
     config = _config(judgments, encoder, mode=mode, k=k, options=options, inflation=inflation)
     inputs = {**data.files} | ({"hard": inflation.hard} if inflation and inflation.hard else {})
     seeds = {"bootstrap": seed} | ({"inflation": inflation.seed} if inflation else {})
@@ -171,17 +171,23 @@ def _config(
 
 def _search(folder: RunFolder, system: _System, judgments: Judgments, block: int, watch: Watch) -> list[Row]:
     target = Rankings(folder.folder / "run.trec")
-    texts = judgments.queries or {}
-    # one document more, where one may be dropped
-    deeper = replace(system, k=system.k + 1) if judgments.ignore_identical_ids else system
 
     def answer(ids: Sequence[str]) -> list[Row]:
-        found = deeper.rankings([texts[query] for query in ids])
-        kept = {query: judgments.kept(query, run)[: system.k] for query, run in zip(ids, found, strict=True)}
+        kept = _found(system, judgments, ids)
         target.append(kept)  # durable before the rows are
         return judgments.rows(kept)
 
     return folder.work(list(judgments.qrels), answer, block=block, progress=watch.queries)
+
+
+def _found(
+    system: _System, judgments: Judgments, queries: Sequence[str], *, at: Collection | None = None
+) -> dict[str, Sequence[str]]:
+    """Give the documents that count for each query, k of them also where one is dropped for its id."""
+    texts = judgments.queries or {}
+    deeper = replace(system, k=system.k + 1) if judgments.ignore_identical_ids else system
+    found = deeper.rankings([texts[query] for query in queries], at=at)
+    return {query: judgments.kept(query, run)[: system.k] for query, run in zip(queries, found, strict=True)}
 
 
 def _inflated(
@@ -193,32 +199,30 @@ def _inflated(
     rows: Sequence[Row],
     seed: int,
 ) -> list[Section]:
-    relevant = {
-        name
-        for grades in judgments.qrels.values()
-        for name, grade in grades.items()
-        if grade >= judgments.relevant_from
-    }
+    # whatever nDCG counts: a part without it would score low for what it lacks
+    relevant = {name for grades in judgments.qrels.values() for name, grade in grades.items() if grade > 0}
     hard = _documents_of(inflation.hard, set(judgments.qrels)) if inflation.hard else set[str]()
     corpus = [passage.doc_id for passage in known.data.passages() if passage.doc_id in system.collection]
     parts = nested_parts(corpus, relevant | hard, sizes=inflation.sizes, seed=inflation.seed)
     curve = {len(parts[-1]): list(rows)}
     for part in parts[:-1]:
         curve[len(part)] = _rows_of_part(folder, system, judgments, part)
-    note = f"Every part holds all {len(relevant & set(corpus)):,} relevant documents"
+    note = f"Every part holds all {len(relevant & set(corpus)):,} documents of a positive grade"
     note += f", all {len(hard & set(corpus)):,} that the given run retrieved" if hard else ""
     return sections(curve, judgments.measures[:3], f"{note}, and others drawn at random.", seed=seed)
 
 
 def _rows_of_part(folder: RunFolder, system: _System, judgments: Judgments, part: Sequence[str]) -> list[Row]:
-    texts = judgments.queries or {}
     names = {f"{len(part)} documents: {query}": query for query in judgments.qrels}
 
     def block(ids: Sequence[str]) -> list[Row]:
-        queries = [names[name] for name in ids]
-        with tempfile.TemporaryDirectory(prefix="ragkit-part-") as place, part_of(system.collection, part, place) as at:
-            found = system.rankings([texts[query] for query in queries], at=at)
-        scored = judgments.rows(dict(zip(queries, found, strict=True)))
+        place = folder.folder / "part"
+        shutil.rmtree(place, ignore_errors=True)  # what a kill left
+        try:
+            with part_of(system.collection, part, str(place)) as at:
+                scored = judgments.rows(_found(system, judgments, [names[name] for name in ids], at=at))
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
         return [replace(row, id=name, details={}) for name, row in zip(ids, scored, strict=True)]
 
     return folder.work(list(names), block, block=len(names))
@@ -247,6 +251,7 @@ def _report(
         notes.append(f"Binary measures count documents from grade {judgments.relevant_from} on as relevant.")
     if judgments.ignore_identical_ids:
         notes.append("A document with the id of its query was dropped.")
+    notes += too_deep(judgments.measures, min(system.k, known.size))
     first = judgments.measures[0]
     found = (*spread(rows, judgments.measures[:2]), by_rank(rows), *extra, worst(rows, first, text_of))
     return Report(title=f"Retrieval, {system.mode}", dataset=known.sentence, notes=tuple(notes), sections=found)

@@ -2,8 +2,8 @@
 
 Runs are large (6,980 queries a thousand deep are seven million lines) and nearly always of one form: six columns, the
 lines of a query together, scores falling. Such a file is taken apart in large pieces, five times faster than line by
-line. At the first sign of anything else the careful reader begins again: it handles scattered and three-column runs,
-and its errors name the line.
+line, which is why there are two readers. At the first sign of anything else, wrong lines too, `trec.read_run` begins
+again: it gives the same order of any run, and its errors name the line.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from itertools import chain, groupby, islice
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-from ragkit.errors import InputError, LoadError
 from ragkit.evaluate.data.lines import open_bytes
-from ragkit.evaluate.data.trec import read_run_entries
+from ragkit.evaluate.data.trec import read_run
 from ragkit.evaluate.measures.retrieval import ranked
 
 if TYPE_CHECKING:
@@ -50,29 +49,22 @@ class UnusualRunError(Exception):
 
 
 def careful_blocks(path: Path) -> Iterator[Block]:
-    """Read any run that `ragkit.evaluate.data.trec` reads, whole; errors name file and line.
+    """Read any run as `ragkit.evaluate.data.trec.read_run` does; errors name the file, and the line where there is one.
 
     Raises:
         LoadError: If a line has another form, or a query lists a document twice.
     """
-    parts: dict[str, _Part] = {}
-    for entry in read_run_entries(path):
-        if (part := parts.get(entry.query_id)) is None:
-            part = parts[entry.query_id] = _Part(entry.query_id, [], [], [])
-        part.documents.append(entry.doc_id)
-        part.scores.append(entry.score)
-        part.ranks.append(str(entry.rank))
-    each = iter(parts.values())
+    each = read_run(path)
     while group := list(islice(each, _QUERIES)):
-        yield {part.query: _best_first(path, part) for part in group}
+        yield {query: [document for document, _ in hits] for query, hits in group}
 
 
 def quick_blocks(path: Path) -> Iterator[Block]:
     """Read a run of the usual form; what the blocks hold is what the careful reader gives.
 
     Raises:
-        UnusualRunError: As soon as anything is not as usual, with blocks given before.
-        LoadError: If the file cannot be opened, or a query lists a document twice.
+        UnusualRunError: As soon as anything is not as usual or wrong, with blocks given before.
+        LoadError: If the file cannot be opened.
     """
     finished: set[str] = set()
     last = _Part("", [], [], [])
@@ -85,13 +77,13 @@ def quick_blocks(path: Path) -> Iterator[Block]:
             raise UnusualRunError
         finished.add(last.query)
         if last.query:
-            block[last.query] = _best_first(path, last)
+            block[last.query] = _best_first(last)
         last = part
         if len(block) == _QUERIES:
             yield block
             block = {}
     if last.query:
-        yield block | {last.query: _best_first(path, last)}
+        yield block | {last.query: _best_first(last)}
 
 
 def _whole_lines(path: Path) -> Iterator[str]:
@@ -141,10 +133,8 @@ def _parts(text: str) -> Iterator[_Part]:
         start = end
 
 
-def _best_first(path: Path, part: _Part) -> list[str]:
+def _best_first(part: _Part) -> list[str]:
     try:
         return ranked(part.query, part.documents, part.scores, part.ranks)
-    except InputError as error:
-        raise LoadError(str(path), str(error)) from error
-    except ValueError as error:  # a rank that is no number
+    except ValueError as error:  # a document listed twice, a rank that is no number: the careful reader says which
         raise UnusualRunError from error

@@ -53,9 +53,9 @@ def is_right(text: str, answers: Sequence[Sequence[str]]) -> bool:
 
 
 def says(text: str, aliases: Sequence[str]) -> bool:
-    """Say whether one of the aliases is a substring of `text`, whatever the case."""
+    """Say whether one of the aliases is a substring of `text`, whatever the case; a blank one never is."""
     lowered = text.lower()
-    return any(alias.lower() in lowered for alias in aliases)
+    return any(alias.lower() in lowered for alias in aliases if alias.strip())
 
 
 def passages_at(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import isnan, nan, sqrt
 from statistics import NormalDist
 
@@ -114,15 +115,23 @@ def student_quantile(level: float, degrees: int) -> float:
 
     Source: Abramowitz and Stegun, Handbook of Mathematical Functions, 26.7.5.
     """
+    total = 0.0
+    for term in _expansion(level):
+        total = total / degrees + term
+    return total
+
+
+@cache
+def _expansion(level: float) -> tuple[float, ...]:
+    """Give the terms of a quantile by the power of 1 / degrees they stand at, the highest first."""
     z = _NORMAL.inv_cdf(level)
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    return (
         (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (z**3 + z) / 4,
+        z,
     )
-    return float(sum(term / degrees**power for power, term in enumerate(terms)))
 
 
 def wilson_interval(share: float, n: int) -> tuple[float, float]:
@@ -132,7 +141,10 @@ def wilson_interval(share: float, n: int) -> tuple[float, float]:
     """
     middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
     half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # In exact arithmetic the ends are 0 and 1 where all rows agree; rounded, they would lie on the wrong side of it.
+    low = 0.0 if share == 0 else max(0.0, middle - half)
+    high = 1.0 if share == 1 else min(1.0, middle + half)
+    return low, high
 
 
 def difference_of_shares_interval(gained: int, lost: int, n: int) -> tuple[float, float]:

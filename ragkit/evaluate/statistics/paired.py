@@ -29,7 +29,7 @@ class Paired:
     """NaN without rows."""
     low: float
     """Of the 95 % interval: bootstrap percentiles from 200 rows on, Student's below; of values that are all 0 or
-    1, Bonett and Price's. NaN for fewer than two rows."""
+    1, or such differences compared with none, Bonett and Price's. NaN for fewer than two rows."""
     high: float
     """As `low`."""
     p: float
@@ -108,7 +108,7 @@ def compare_paired_lines(
         return [nothing] * len(tidy)
     p_values = _sign_flip_p(tidy, seed=seed, permutations=permutations)
     draws = mean_draws(tidy, draws=permutations if tidy.shape[1] >= _BOOTSTRAP_FROM else 0, seed=seed)
-    shares = [bool(np.isin([left, right], (0.0, 1.0)).all()) for left, right in zip(a, b, strict=True)]
+    shares = [_are_shares(left, right, line) for left, right, line in zip(a, b, tidy, strict=True)]
     lines = zip(tidy, p_values, draws.T, shares, strict=True)
     return [_described(line, p, drawn, share, min_effect) for line, p, drawn, share in lines]
 
@@ -175,6 +175,13 @@ def _described(
         ties=int((line == 0).sum()),
         losses=int((line < 0).sum()),
     )
+
+
+def _are_shares(left: NDArray[np.float64], right: NDArray[np.float64], difference: NDArray[np.float64]) -> bool:
+    """Tell values of 0 and 1; of a difference that is compared with none, it counts as what it is a difference of."""
+    if not left.any():
+        return bool(np.isin(difference, (-1.0, 0.0, 1.0)).all())
+    return bool(np.isin([left, right], (0.0, 1.0)).all())
 
 
 def _interval(line: NDArray[np.float64], drawn: NDArray[np.float64], share: bool) -> tuple[float, float]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from importlib.resources import files
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, Self, TypeAlias, TypeVar
 
 from ragkit.encoder import Encoder
 from ragkit.errors import ConfigError, ModelError
 from ragkit.evaluate.chat import Ask, ChatModel, Message
+from ragkit.evaluate.judges.recorded import RecordedModel, Replies
 from ragkit.evaluate.measures.entities import Entity
 from ragkit.evaluate.outcome import Unscored
 from ragkit.evaluate.tasks.baselines import NearestNeighbours
@@ -60,7 +62,10 @@ ENTITIES_SCHEMA: Mapping[str, Any] = {
 
 
 class FewShotChat(Generic[Said]):
-    """Any chat model as a predictor of texts: an instruction, some examples, the text, and a strict reader."""
+    """Any chat model as a predictor of texts: an instruction, some examples, the text, and a strict reader.
+
+    A sentence of tokens is a text as well, with blanks between them.
+    """
 
     def __init__(
         self,
@@ -75,7 +80,7 @@ class FewShotChat(Generic[Said]):
         """Put a predictor together.
 
         Args:
-            model: Is asked once for each text; pass a recording to pay no question twice.
+            model: Is asked once for each text; the runners put the run's recording before it.
             system: The instruction; `instruction` fills a packaged one.
             choose: Gives the examples for a text.
             read: From the text and the reply to what was said, or why it cannot be read.
@@ -101,9 +106,15 @@ class FewShotChat(Generic[Said]):
             messages += [Message("user", shot.given), Message("assistant", shot.gold)]
         return Ask(messages=(*messages, Message("user", text)), schema=self._schema)
 
-    def predict(self, items: Sequence[str]) -> list[Said | Unscored]:
+    def recorded(self, replies: Replies) -> Self:
+        """Give the same predictor with a recording before its model: what it asks again costs nothing."""
+        twin = copy(self)
+        twin._model = RecordedModel(replies, self._model)
+        return twin
+
+    def predict(self, items: Sequence[str | Tokens]) -> list[Said | Unscored]:
         """Ask about each text; a model that fails, or a reply that cannot be read, leaves that text unscored."""
-        return [self._one(text) for text in items]
+        return [self._one(item if isinstance(item, str) else " ".join(item)) for item in items]
 
     def _one(self, text: str) -> Said | Unscored:
         try:
@@ -200,7 +211,7 @@ def read_mentions(types: Sequence[str]) -> Callable[[str, str], tuple[Entity, ..
     def read(text: str, reply: str) -> tuple[Entity, ...] | Unscored:
         try:
             listed = [(row["text"].split(), known[row["type"].casefold()]) for row in json.loads(reply)["entities"]]
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return Unscored("the reply is not the JSON asked for")
         return _placed(text.split(), listed)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar, runtime_checkable
 
+from ragkit.evaluate.judges.recorded import Replies
 from ragkit.evaluate.outcome import Unscored
 
-__all__ = ["Item", "Predictor"]
+__all__ = ["Item", "Predictor", "Recordable"]
 
 Given = TypeVar("Given")
 Given_contra = TypeVar("Given_contra", contravariant=True)
@@ -29,6 +30,15 @@ class Predictor(Protocol[Given_contra, Said_co]):
 
         Where it fails on an item, that item gets `Unscored` with the reason.
         """
+        ...
+
+
+@runtime_checkable
+class Recordable(Protocol):
+    """A predictor that asks a model: the runners record what the model says, so that no question is paid twice."""
+
+    def recorded(self, replies: Replies) -> Self:
+        """Give the same predictor with a recording before its model."""
         ...
 
 

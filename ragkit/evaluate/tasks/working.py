@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ragkit.evaluate.outcome import Estimate, Row, Unscored
 from ragkit.evaluate.statistics.estimate import Statistic, estimate_statistic
-from ragkit.evaluate.tasks.predictor import Item, Predictor
+from ragkit.evaluate.tasks.predictor import Item, Predictor, Recordable
 
 if TYPE_CHECKING:
     from ragkit.evaluate.runs import RunFolder
@@ -45,7 +45,12 @@ def predict_rows(
     workers: int,
     progress: Progress | None,
 ) -> list[Row]:
-    """Give one row for each item, in order; rows that the run holds already are not predicted again."""
+    """Give one row for each item, in order; rows that the run holds already are not predicted again.
+
+    What a chat model says is recorded in the run, so that blocks that a kill cut short are not paid twice.
+    """
+    if isinstance(predictor, Recordable):
+        predictor = predictor.recorded(run.journal)
     known: Mapping[str, Item[Given, Said]] = {item.id: item for item in items}
 
     def do(ids: Sequence[str]) -> list[Row]:

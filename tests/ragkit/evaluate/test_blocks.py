@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from contextlib import closing
@@ -65,9 +66,16 @@ def test_a_repeated_id_is_named() -> None:
         each_once(["a", "b", "a"])
 
 
+def test_an_id_that_a_line_of_json_would_change_is_refused() -> None:
+    each_once(["a\nb", "\u2028", "\ud800", "😀", ""])
+    with pytest.raises(InputError, match="would be another one when it is read back from JSON"):
+        each_once(["\ud83d\ude00"])
+
+
 def test_rows_are_checked_for_their_ids_and_their_numbers() -> None:
     check_rows(["a", "b"], [Row(id="b", outcomes={"m": Unscored("none")}), Row(id="a", outcomes={"m": 1})])
     with pytest.raises(InputError, match=r"the work gave the rows \[b\] for the ids \[a\]: give one for each"):
         check_rows(["a"], [Row(id="b", outcomes={})])
-    with pytest.raises(InputError, match="the row 'a' has m = inf: expected a finite number, or Unscored"):
-        check_rows(["a"], [Row(id="a", outcomes={"m": float("inf")})])
+    for wrong in (math.inf, math.nan, 10**400, "0.5", None):
+        with pytest.raises(InputError, match=r"the row 'a' has m = .*: expected a finite number, or Unscored"):
+            check_rows(["a"], [Row(id="a", outcomes={"m": wrong})])  # type: ignore[dict-item]

@@ -11,9 +11,10 @@ import pytest
 from scipy import stats
 
 from ragkit.errors import InputError
+from ragkit.evaluate.answers.totals import totals
 from ragkit.evaluate.baseline import write_baseline
 from ragkit.evaluate.compare import compare, compare_measured
-from ragkit.evaluate.comparison.measured import Measured, measured_rows
+from ragkit.evaluate.comparison.measured import Measured, measured_rows, read_measured
 from ragkit.evaluate.comparison.verdicts import Compared, Comparison
 from ragkit.evaluate.outcome import Outcome, Row, Unscored
 from ragkit.evaluate.reports.content import Report
@@ -101,13 +102,11 @@ def test_rows_are_joined_by_id_and_not_by_place() -> None:
     assert only(found).paired.ties == 240
 
 
-def test_a_measure_scored_nowhere_on_both_sides_has_no_p_and_counts_for_nothing() -> None:
+def test_a_measure_scored_nowhere_on_both_sides_is_not_compared_and_counts_for_nothing() -> None:
     nothing: list[Outcome] = [Unscored("no JSON")] * 240
     found = compare_measured(measured(x=BASE, y=nothing), measured(x=shifted(-0.05), y=BASE))
-    x, y = found.measures
-    assert x.adjusted == x.paired.p
-    assert math.isnan(y.adjusted)
-    assert (y.paired.n, y.verdict) == (0, "too few rows to tell")
+    assert only(found).adjusted == only(found).paired.p
+    assert [(one.measure, one.reason) for one in found.not_compared] == [("y", "no row is scored on both sides")]
 
 
 def test_p_is_adjusted_over_the_family() -> None:
@@ -132,8 +131,10 @@ def test_measures_scored_on_different_rows_are_tested_on_their_own() -> None:
         ({}, {"dataset": "other"}, {}, "A was measured on toy and B on other: only runs over the same data"),
         ({"inputs": {"qrels": "a" * 64}}, {"inputs": {"qrels": "b" * 64}}, {}, "the sha256 of qrels is aaaaaaaaaaaa…"),
         ({}, {"rows": ()}, {}, "have no row in common"),
+        ({}, {"rows": (Row(id="q1", outcomes={}),) * 2}, {}, "B has two rows of the id 'q1'"),
         ({}, {}, {"min_effect": -0.1}, r"The minimum effect must be at least 0, got -0\.1\."),
         ({}, {}, {"min_effect": math.nan}, "The minimum effect must be at least 0, got nan"),
+        ({}, {}, {"measures": []}, "No measure is named: name one or more of x"),
         ({}, {}, {"measures": ["y"]}, "do not both have the measure 'y': they share x"),
     ],
 )
@@ -145,10 +146,83 @@ def test_what_cannot_be_compared_is_refused(
         compare_measured(replace(base, **a), replace(base, **({"name": "B"} | dict(b))), **kwargs)
 
 
-def test_two_systems_may_have_models_of_their_own() -> None:
+@pytest.mark.parametrize("part", ["model", "predictions", "run", "replies"])
+def test_two_systems_may_have_parts_of_their_own(part: str) -> None:
     base = measured(x=BASE)
-    a, b = (replace(base, inputs={"qrels": "a" * 64, "model": letter * 64}) for letter in "bc")
+    a, b = (replace(base, inputs={"qrels": "a" * 64, part: letter * 64}) for letter in "bc")
     assert compare_measured(a, b).rows == 240
+
+
+def test_the_same_files_are_the_same_data_whatever_it_is_called() -> None:
+    base = replace(measured(x=BASE), inputs={"qrels": "a" * 64})
+    assert compare_measured(base, replace(base, dataset="toy: top 100 re-ranked")).rows == 240
+
+
+def test_forms_of_a_whole_set_are_not_compared() -> None:
+    a = replace(measured(exact=BASE), measures={"f1_surface": 0.5})
+    assert compare_measured(a, a).not_compared[0].reason.startswith("counts forms of the whole set")
+
+
+def test_a_habit_of_the_system_is_no_loss() -> None:
+    found = compare_measured(measured(abstained=shifted(0.3)), measured(abstained=BASE))
+    assert found.measures == ()
+    assert found.not_compared[0].reason == "neither more nor less of it is better"
+
+
+def test_the_scale_of_a_detector_is_no_loss() -> None:
+    rows = [Row(id=str(place), outcomes={"support": 0.9}, details={"predicted": 0}) for place in range(50)]
+    less = [replace(row, outcomes={"support": 0.1}) for row in rows]
+    found = compare_measured(measured_rows(rows), measured_rows(less))
+    assert found.regressions == ()
+    assert found.not_compared[0].reason.startswith("what the detector decides by")
+    answers = [replace(row, details={}) for row in rows]
+    assert compare_measured(
+        measured_rows(answers), measured_rows([replace(row, details={}) for row in less])
+    ).regressions
+
+
+def answered(seed: int) -> Measured:
+    """Ninety questions, a third without an answer; a few got no prediction."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for place in range(90):
+        label, kept, right = place % 3 > 0, bool(random.random() < 0.4), bool(random.random() < 0.6)
+        details = {"label": label, "question": "?", "gold": ["a"] if label else []}
+        if place % 20 == 19:
+            names = ("correct", "exact_match", "f1", "abstained")
+            rows.append(Row(id=str(place), outcomes=dict.fromkeys(names, Unscored("no prediction")), details=details))
+            continue
+        correct = float(right and not kept) if label else float(kept)
+        outcomes = {"correct": correct, "exact_match": correct, "f1": correct / 2, "abstained": float(kept)}
+        said = {"answer": "" if kept else "a", "instead": "b" if kept else None, "abstained": kept}
+        known = {"score": round(float(random.random()), 3), "right_if_answered": float(right and label)}
+        rows.append(Row(id=str(place), outcomes=outcomes, details=details | said | known))
+    found = estimates(rows, draws=10) | totals(rows, draws=10)
+    return Measured(name=str(seed), measures={name: one.value for name, one in found.items()}, rows=tuple(rows))
+
+
+def test_what_a_run_of_answers_states_is_compared_as_it_states_it() -> None:
+    a, b = answered(1), answered(2)
+    found = compare_measured(a, b)
+    by_name = {one.measure: one for one in found.measures}
+    assert {one.measure for one in found.not_compared} == {"abstained", "best_exact", "best_f1"}
+    assert by_name.keys() == a.measures.keys() - {"abstained", "best_exact", "best_f1"}
+    for name, one in by_name.items():
+        assert (one.baseline, one.candidate) == pytest.approx((a.measures[name], b.measures[name]), abs=1e-6), name
+    assert (by_name["HasAns_f1"].paired.n, by_name["HasAns_f1"].left_out) == (57, 3)
+
+
+@pytest.mark.parametrize("texts", [["short", "x" * 70], [["a", "b"], ["c", "d"]]])
+def test_a_baseline_keeps_a_detail_of_all_rows_or_of_none(texts: list[Any], tmp_path: Path) -> None:
+    details = ({"gold": text, "said": text, "span_characters": [1, 2, 3]} for text in texts)
+    rows = tuple(Row(id=str(place), outcomes={}, details=one) for place, one in enumerate(details))
+    run = Measured(name="a", measures={"macro_f1": 0.5, "span_f1": 0.4}, rows=rows)
+    write_baseline(run, tmp_path / "a.json")
+    kept = read_measured(tmp_path / "a.json")
+    assert [row.details for row in kept.rows] == [{"span_characters": [1, 2, 3]}] * 2
+    found = compare_measured(kept, run)
+    assert [one.measure for one in found.measures] == ["span_f1"]
+    assert "a baseline file keeps numbers and labels, no texts" in found.not_compared[0].reason
 
 
 def test_unknown_data_is_not_compared() -> None:
@@ -193,7 +267,7 @@ def test_what_is_not_compared_stands_side_by_side_with_its_reason() -> None:
         replace(a, measures={**a.measures, "old": 0.1}), replace(b, measures={**b.measures, "new": 0.2})
     )
     assert [(one.measure, one.reason) for one in found.not_compared] == [
-        ("BLEU", "a measure of the whole run, whose rows do not hold what it is made of"),
+        ("BLEU", "a measure of the whole run that cannot be computed again from its rows"),
         ("old", "only the baseline has it"),
         ("new", "only the candidate has it"),
     ]
@@ -201,7 +275,7 @@ def test_what_is_not_compared_stands_side_by_side_with_its_reason() -> None:
         "measure": "BLEU",
         "baseline": 20.0,
         "candidate": 20.0,
-        "reason": "a measure of the whole run, whose rows do not hold what it is made of",
+        "reason": "a measure of the whole run that cannot be computed again from its rows",
     }
 
 

@@ -59,6 +59,21 @@ def test_the_first_difference_is_named_by_its_path() -> None:
     assert first_difference(old, new) == ("config.model.name", '"a"', '"b"')
 
 
+def test_a_difference_inside_of_a_list_of_objects_is_named_by_its_place() -> None:
+    old = {"systems": [{"name": "a", "k": 1}, {"name": "b", "k": 1}], "measures": ["F1"]}
+    new = {"systems": [{"name": "a", "k": 1}, {"name": "b", "k": 2}], "measures": ["F1", "EM"]}
+    assert first_difference(old, new) == ("systems.1.k", "1", "2")
+    assert first_difference(old, new | {"systems": old["systems"]}) == ("measures", '["F1"]', '["F1", "EM"]')
+
+
+def test_long_values_are_shown_where_they_differ() -> None:
+    key, before, after = first_difference({"prompt": "x" * 200 + " yes"}, {"prompt": "x" * 200 + " no"}) or ("",) * 3
+    assert (key, before[0], after[0]) == ("prompt", "…", "…")
+    assert before.endswith('x yes"')
+    assert after.endswith('x no"')
+    assert max(len(before), len(after)) <= 80
+
+
 def test_a_key_that_is_there_once_differs_from_nothing() -> None:
     assert first_difference({"a": {}}, {"a": {"b": 1}}) == ("a", "{}", "nothing")
     assert first_difference({}, {"seeds": {"bootstrap": 1}}) == ("seeds.bootstrap", "nothing", "1")

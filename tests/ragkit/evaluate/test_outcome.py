@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +50,11 @@ def test_an_estimate_of_nothing_is_null_in_json() -> None:
 def test_reasons_stand_only_where_there_are_some() -> None:
     shown = Estimate(value=0.5, low=0.4, high=0.6, n=10, coverage=1.0).as_dict()
     assert shown == {"value": 0.5, "low": 0.4, "high": 0.6, "n": 10, "coverage": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("reason", "passes"),
+    [("the model failed", True), ("the model failed: down", True), ("not recorded", True), ("no claims", False)],
+)
+def test_a_failure_of_a_model_may_pass_and_what_was_said_may_not(reason: str, passes: bool) -> None:
+    assert Row(id="a", outcomes={"f1": 0.5, "support": Unscored(reason)}).may_pass is passes

@@ -336,6 +336,28 @@ def test_the_result_is_written_with_null_for_what_could_not_be_measured(folder: 
     assert "<h1" in (folder / "report.html").read_text(encoding="utf-8")
 
 
+def test_an_infinite_mean_is_refused_before_anything_is_written(folder: Path) -> None:
+    estimates = {"perplexity": Estimate(value=math.inf, low=math.nan, high=math.nan, n=1, coverage=1.0)}
+    with _open(folder) as run, pytest.raises(InputError, match="the estimate 'perplexity' is infinite"):
+        run.finish(run.work(["a"], _score), estimates, _REPORT)
+    assert not (folder / "per_query.jsonl").exists()
+
+
+def test_a_result_of_fewer_rows_does_not_stand_beside_rows_it_was_not_made_of(folder: Path) -> None:
+    with _open(folder) as run:
+        run.finish(run.work(["a"], _score), _ESTIMATES, _REPORT)
+    same = (folder / "metrics.json").read_bytes()
+
+    broken = Report("A run", "Rows.", sections=(Histogram("Spread", "f1", ["x"]),))  # type: ignore[list-item]
+    with _open(folder) as run:
+        with pytest.raises(ValueError, match="could not convert"):
+            run.finish(run.work(["a"], _score), _ESTIMATES, broken)
+        assert (folder / "metrics.json").read_bytes() == same
+        with pytest.raises(ValueError, match="could not convert"):
+            run.finish(run.work(["a", "b"], _score), _ESTIMATES, broken)
+    assert not (folder / "metrics.json").exists()
+
+
 def _ticking(step: float) -> Callable[[], float]:
     times: Iterator[float] = (step * place for place in count())
     return lambda: next(times)
@@ -395,3 +417,27 @@ def test_usage_measured_by_the_caller_is_written_in_place_of_the_runs_own(folder
     usage = json.loads((folder / "usage.json").read_bytes())
     assert (usage["seconds"], usage["latency_s"]["query"]["p50"]) == (9.0, 0.25)
     assert "Latency of one query" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_row_whose_model_failed_is_worked_again_by_a_resume_and_no_other(tmp_path: Path) -> None:
+    reasons = {"a": "the model failed: RateLimitError (429)", "b": "the judge gave no valid JSON", "c": "not recorded"}
+    with _open(tmp_path) as run:
+        run.work(list("abcd"), lambda ids: [_with_reason(row_id, reasons.get(row_id)) for row_id in ids], block=2)
+    for missing in (["a", "c"], []):
+        again = _Counting()
+        with _open(tmp_path) as run:
+            rows = run.work(list("abcd"), again, block=2)
+        assert [row_id for block in again.blocks for row_id in block] == missing
+        assert [row.outcomes["f1"] for row in rows] == [0.1, Unscored("the judge gave no valid JSON"), 0.1, 0.5]
+
+
+def test_the_time_of_rows_that_failed_is_not_forgotten(tmp_path: Path) -> None:
+    with _open(tmp_path, clock=count().__next__) as run:
+        run.work(["a"], lambda ids: [_with_reason("a", "the model failed")])
+    with _open(tmp_path, clock=count().__next__) as run:
+        run.work(["a"], _score)
+        assert run.usage().seconds == 2.0
+
+
+def _with_reason(row_id: str, reason: str | None) -> Row:
+    return Row(id=row_id, outcomes={"f1": Unscored(reason) if reason else 0.5})

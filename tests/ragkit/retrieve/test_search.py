@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragkit.errors import InputError, WhereError
-from ragkit.retrieve.search import Found, SearchOptions, search, search_ids
+from ragkit.retrieve.search import SearchOptions, search, search_ids
 from ragkit.store.records import NewChunk, NewDocument
 
 if TYPE_CHECKING:
@@ -289,7 +289,7 @@ def test_ids_alone_are_those_of_the_hits(
     queries = ["documents of a query", "a cat and a dog", "the day", "documents of a query"]
     hits = search(collection, encoder, queries, k=3, mode=mode, options=options)
     found = search_ids(collection, encoder, queries, k=3, mode=mode, options=options)
-    assert found == [[Found(hit.doc_id, hit.chunk_id, hit.score) for hit in run] for run in hits]
+    assert found == [[hit.doc_id for hit in run] for run in hits]
 
 
 def test_ids_alone_are_refused_where_hits_are(collection: Collection, encoder: WordEncoder) -> None:

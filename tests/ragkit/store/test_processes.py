@@ -94,6 +94,7 @@ def test_collection_that_is_dropped_gives_its_lock_and_files_back(collection: Co
     put({"a": "cat"})
     folder = collection.folder
     collection.close()
+    gc.collect()  # what earlier tests left
     before = _open_files()
     dropped: Collection | None = Collection.open(folder)
     assert dropped is not None

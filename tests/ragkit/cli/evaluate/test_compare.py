@@ -24,6 +24,7 @@ def runs(tmp_path: Path) -> Path:
         measures = {"nDCG@10": ndcg, "R@10": recall}
         write_baseline(Measured(name=name, dataset="toy", measures=measures, rows=rows), tmp_path / f"{name}.json")
     write_baseline(Measured(name="x", dataset="other", measures=measures, rows=rows), tmp_path / "other.json")
+    (tmp_path / "damaged.json").write_text("{", encoding="utf-8")
     return tmp_path
 
 
@@ -65,9 +66,9 @@ def test_json_is_one_document(ragkit: Callable[..., Any], runs: Path) -> None:
 
 def test_a_page_is_written(ragkit: Callable[..., Any], runs: Path) -> None:
     pytest.importorskip("matplotlib")
-    ran = ragkit("eval", "compare", runs / "good.json", runs / "bad.json", "--out", runs / "page.html")
+    ran = ragkit("eval", "compare", runs / "good.json", runs / "bad.json", "--out", runs / "new" / "page.html")
     assert ran.code == 1
-    page = (runs / "page.html").read_text(encoding="utf-8")
+    page = (runs / "new" / "page.html").read_text(encoding="utf-8")
     assert "Comparison of two runs" in page
     assert "nDCG@10, row by row" in page
 
@@ -80,6 +81,8 @@ def test_a_page_is_written(ragkit: Callable[..., Any], runs: Path) -> None:
         (("{runs}/good.json", "{runs}/other.json"), "only runs over the same data are compared"),
         (("{runs}/good.json", "{runs}/bad.json", "--measures", "MAP"), "do not both have the measure 'MAP'"),
         (("{runs}/good.json", "{runs}/bad.json", "--min-effect", "-1"), "at least 0, got -1"),
+        (("{runs}/good.json", "{runs}/bad.json", "--measures", ","), "No measure is named"),
+        (("{runs}/good.json", "{runs}/damaged.json"), "damaged.json: it is not JSON"),
         (("{runs}/good.json",), "B"),
     ],
 )

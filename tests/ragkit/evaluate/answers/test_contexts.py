@@ -9,7 +9,8 @@ from ragkit.evaluate.answers.contexts import score_contexts
 from ragkit.evaluate.answers.said import Said
 from ragkit.evaluate.answers.scoring import score_answer
 from ragkit.evaluate.data.answers import AnswerRow
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
+from ragkit.evaluate.judges.overlap import OverlapJudge
 from ragkit.evaluate.measures.rouge import Rouge
 from ragkit.evaluate.outcome import Outcome, Row, Unscored
 from ragkit.types import Answer
@@ -73,3 +74,9 @@ def test_without_any_passages_no_measure_is_added_and_no_judge_asked() -> None:
     judge, row = InIt(), scored("It rained.", known=False)
     assert score_contexts([row], judge) == [row]
     assert judge.calls == 0
+
+
+def test_a_statement_without_content_does_not_cost_the_answer_its_faithfulness() -> None:
+    row = scored("It is so. Neil Armstrong walked.", "Neil Armstrong walked.")
+    (found,) = score_contexts([row], OverlapJudge())
+    assert found.outcomes["faithfulness"] == 1.0

@@ -48,7 +48,7 @@ def test_the_report_shows_risk_reliability_and_the_worst_rows() -> None:
     assert isinstance(reliability, Reliability)
     assert reliability.bins[0] == ReliabilityBin(0.1, 1.0, 1)
     assert report.notes[0] == "Closed."
-    assert "a judge" in report.notes[-1]
+    assert "a judge" in report.notes[1]
 
 
 def test_cases_tell_what_was_asked_said_and_quoted() -> None:
@@ -76,3 +76,9 @@ def test_a_long_list_of_cases_is_cut_and_says_so() -> None:
 def test_without_confidences_there_is_no_curve() -> None:
     report = answers_report(ROWS[4:], dataset="", judge="")
     assert [section.title for section in report.sections] == ["Wrong, without a confidence"]
+
+
+def test_the_judge_is_introduced_before_its_means() -> None:
+    told = answers_report(ROWS, dataset="", judge="support", calibrated="Kappa 0.17.").notes
+    assert told[0] == "Citations and retrieved passages were judged by support. Kappa 0.17."
+    assert "was not compared with people" in answers_report(ROWS, dataset="", judge="support").notes[0]

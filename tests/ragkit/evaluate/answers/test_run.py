@@ -11,7 +11,7 @@ from ragkit.errors import InputError
 from ragkit.evaluate.answers.run import Questions, answers_config, evaluate_answers, read_questions
 from ragkit.evaluate.answers.said import Said
 from ragkit.evaluate.data.answers import AnswerRow
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.overlap import OverlapJudge
 from ragkit.evaluate.outcome import Outcome, Unscored
 from ragkit.evaluate.runs import RunFolder
@@ -116,7 +116,7 @@ def test_a_judge_that_fails_on_a_third_lowers_the_coverage_and_not_the_mean(tmp_
         estimate = found.estimates[name]
         assert (estimate.value, estimate.n, estimate.coverage) == (1.0, 6, 6 / 9)
         assert estimate.reasons == {"the judge gave no JSON": 3}
-    assert "judge failing, of none." in found.report.notes[-1]
+    assert "judged by failing (of none)." in found.report.notes[0]
 
 
 def test_questions_are_read_in_either_form(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import ragkit
-from ragkit.errors import LoadError
+from ragkit.errors import InputError, LoadError
 from ragkit.evaluate.answers.said import CollectionAnswers, Predictions
 from ragkit.evaluate.data.answers import AnswerRow
 from ragkit.settings import Settings
@@ -156,3 +156,11 @@ def test_another_json_document_is_no_predictions_file(tmp_path: Path) -> None:
     path.write_text('{"a": 1}', encoding="utf-8")
     with pytest.raises(LoadError, match="expected one JSON object of texts by question id"):
         Predictions(path)
+
+
+def test_predictions_of_other_questions_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.json"
+    path.write_text('{"x9": "Armstrong"}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"answers none of the 1 questions: its ids are such as 'x9', .* such as 'q1'"):
+        Predictions(path).check([AnswerRow("q1", "Who?", ())])
+    Predictions(path).check([AnswerRow("q1", "Who?", ()), AnswerRow("x9", "Who?", ())])

@@ -8,7 +8,7 @@ import pytest
 from ragkit.evaluate.answers.said import Said
 from ragkit.evaluate.answers.scoring import ROW_MEASURES, bare_text, score_answer, score_citations
 from ragkit.evaluate.data.answers import AnswerRow
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.measures.rouge import Rouge
 from ragkit.evaluate.outcome import Outcome, Row, Unscored
 from ragkit.types import Answer, AnswerSentence, Citation
@@ -148,3 +148,11 @@ def test_rows_keep_their_order_and_other_measures() -> None:
 
 def test_bare_text_has_no_markers() -> None:
     assert bare_text("The core [1] is\n hot [12]. [a] stays") == "The core is hot. [a] stays"
+
+
+def test_what_nobody_said_of_citations_is_unscored_and_not_zero() -> None:
+    row = score_answer(ROW, quoting("Neil Armstrong.", cites=False), ROUGE)
+    assert row.details["citations"] is None
+    (scored,) = score_citations([row], InIt())
+    assert scored.outcomes["citation_recall"] == Unscored("what was cited is not known")
+    assert scored.outcomes["citation_precision"] == Unscored("what was cited is not known")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragkit.evaluate.comparison.directions import higher_is_better
+from ragkit.evaluate.comparison.directions import has_direction, higher_is_better
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,6 @@ from ragkit.evaluate.comparison.directions import higher_is_better
         "BLEU",
         "exact",
         "faithfulness",
-        "Judged@10",
         "coverage@risk=0.05",
         "coverage_at_risk",
         "noise_robustness",
@@ -26,13 +25,17 @@ from ragkit.evaluate.comparison.directions import higher_is_better
         "error_correction",
         "accuracy_given_answered",
         "citation_recall",
-        "answer_rate",
+        "HasAns_answered",
+        "reciprocal_rank",
+        "right_change",
+        "right@0.8-right@0",
         "token_f1",
         "matthews",
         "auroc",
     ],
 )
 def test_more_is_better(measure: str) -> None:
+    assert has_direction(measure)
     assert higher_is_better(measure)
 
 
@@ -54,7 +57,18 @@ def test_more_is_better(measure: str) -> None:
         "hallucination_rate",
         "flip_rate",
         "risk@0.5",
+        "misled",
+        "name: support_range",
+        "name: flip",
     ],
 )
 def test_less_is_better(measure: str) -> None:
+    assert has_direction(measure)
     assert not higher_is_better(measure)
+
+
+@pytest.mark.parametrize(
+    "measure", ["abstained", "answered@0.2", "declined", "Judged@10", "prevalence", "name/first: support_gap"]
+)
+def test_neither_more_nor_less_is_better(measure: str) -> None:
+    assert not has_direction(measure)

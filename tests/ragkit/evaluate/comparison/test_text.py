@@ -57,7 +57,8 @@ def test_one_measure_is_not_adjusted() -> None:
 def test_nothing_to_compare_is_no_table() -> None:
     a = measured_rows([Row(id="1", outcomes={"x": 0.5})])
     b = measured_rows([Row(id="1", outcomes={"y": 0.5})])
-    assert as_text(compare_measured(a, b)).splitlines()[3:] == [
+    assert as_text(compare_measured(a, b)).splitlines()[2:] == [
+        "1 row compared; minimum effect 0.01; nothing could be compared.",
         "",
         "Not compared:",
         "x  0.5000       -  only the baseline has it",
@@ -71,7 +72,8 @@ def test_the_page_holds_the_table_and_draws_wins_upwards() -> None:
     assert isinstance(table, Table)
     assert table.rows[2][0] == "brier (lower is better)"
     assert isinstance(table.rows[2][3], Interval)
-    assert table.rows[2][8:] == (20, 0, 0, "better (1 row left out)")
+    assert table.rows[2][4] == "better (1 row left out)"
+    assert table.rows[2][9:] == (20, 0, 0)
     assert isinstance(beside, Table)
     assert beside.rows[0][3] == "only the candidate has it"
     assert all(isinstance(section, Differences) for section in drawn)
@@ -83,8 +85,8 @@ def test_the_page_holds_the_table_and_draws_wins_upwards() -> None:
     assert "1 row is only in B and is left out." in report.notes
 
 
-def test_a_page_without_a_name_for_its_data_says_so() -> None:
+def test_a_page_of_equal_runs_without_a_name_for_their_data_says_so_and_draws_nothing() -> None:
     rows = [Row(id="1", outcomes={"x": 0.5})]
     report = comparison_report(compare_measured(measured_rows(rows), measured_rows(rows)))
     assert report.dataset == "Unnamed data: 1 row in both runs."
-    assert len(report.sections) == 2
+    assert [section.title for section in report.sections] == ["Measures"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sacrebleu
 from sklearn.metrics import (
     average_precision_score,
     balanced_accuracy_score,
@@ -115,3 +116,40 @@ SURE = SCORES.clip(0, 1).tolist()
 )
 def test_answers_are_as_their_own_evaluation_computes_them(measure: str, oracle: Statistic) -> None:
     assert value(measure, ANSWERED) == float(oracle(np.ones((1, 60)))[0])
+
+
+TEXTS = [
+    Row(id="1", outcomes={}, details={"gold": "the cat sat on the mat", "said": "the cat sat on a mat"}),
+    Row(id="2", outcomes={}, details={"gold": "a dog barks at night", "said": "dogs bark at night"}),
+]
+
+
+def test_translation_equals_sacrebleu() -> None:
+    said, gold = [row.details["said"] for row in TEXTS], [[row.details["gold"] for row in TEXTS]]
+    assert value("corpus_BLEU", TEXTS) == pytest.approx(sacrebleu.corpus_bleu(said, gold).score / 100)
+    assert value("corpus_chrF", TEXTS) == pytest.approx(sacrebleu.corpus_chrf(said, gold).score / 100)
+
+
+def test_entities_are_counted_as_wholes() -> None:
+    rows = [
+        Row(id="1", outcomes={}, details={"gold": [[0, 2, "person"]], "said": [[0, 2, "person"], [3, 4, "group"]]}),
+        Row(id="2", outcomes={}, details={"gold": [[1, 2, "group"]], "said": [[1, 2, "person"]]}),
+    ]
+    assert [value(measure, rows) for measure in ("precision", "recall", "f1")] == pytest.approx([1 / 3, 1 / 2, 2 / 5])
+
+
+def test_marked_characters_are_counted_over_all_rows() -> None:
+    rows = [Row(id=str(n), outcomes={}, details={"span_characters": n}) for n in ([2, 4, 6], [0, 0, 0], [3, 3, 5])]
+    assert value("span_f1", rows) == pytest.approx(2 * 5 / (7 + 11))
+
+
+def test_a_refusal_that_kept_nothing_back_counts_to_what_was_answered_by_the_other() -> None:
+    details = {"label": True, "abstained": True, "right_if_answered": None}
+    rows = [
+        Row(id="1", outcomes={"correct": 1.0}, details={**details, "abstained": False}),
+        Row(id="2", outcomes={"correct": 0.0}, details=details),
+        Row(id="3", outcomes={"correct": 0.0}, details={**details, "abstained": False, "label": False}),
+    ]
+    assert value("accuracy_given_answered", rows) == 0.5
+    assert value("HasAns_correct_given_answered", rows) == 1.0
+    assert value("abstain_precision", rows) == 0.0

@@ -33,7 +33,7 @@ def test_our_own_rows_are_read(write: Write) -> None:
         ({"question": "q"}, "has no field 'answers'"),
         ({"question": "q", "answers": "a"}, "field 'answers' must be a list of texts, got 'a'."),
         ({"answers": []}, "has no field 'question'"),
-        ({"question": "q", "answers": [], "id": "0"}, "question '0' stands here a second time."),
+        ({"question": "q", "answers": [], "id": "0"}, "the id '0' stands here a second time."),
     ],
 )
 def test_a_wrong_row_is_named(write: Write, fields: dict[str, Any], message: str) -> None:

@@ -48,7 +48,7 @@ def test_our_own_rows_are_read(write: Write) -> None:
         ({"spans": [[1]]}, "0 <= start < end <= 10"),
         ({"spans": 7}, "0 <= start < end <= 10"),
         ({"supported": True, "spans": [[0, 2]]}, "is supported and yet has spans, which mark unsupported characters"),
-        ({"id": "0"}, "row '0' stands here a second time."),
+        ({"id": "0"}, "the id '0' stands here a second time."),
     ],
 )
 def test_a_wrong_row_is_named(write: Write, fields: dict[str, Any], message: str) -> None:
@@ -137,6 +137,8 @@ def test_labelled_rows_are_read_and_unlabelled_ones_left_out(write: Write) -> No
 def test_a_wrong_label_is_named(write: Write) -> None:
     with pytest.raises(LoadError, match=r"data\.jsonl:1: field 'label' must be 0, 1 or null, got 2\."):
         list(begin(write("data.jsonl", labelled(label=2))))
+    with pytest.raises(LoadError, match=r"field 'label' must be 0, 1 or null, got \[1\]\."):
+        list(begin(write("data.jsonl", labelled(label=[1]))))
     with pytest.raises(LoadError, match=r"has no data\.jsonl"):
         begin(write("empty/other.jsonl", "").parent)
 

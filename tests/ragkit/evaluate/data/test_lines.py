@@ -110,6 +110,8 @@ def test_an_archive_of_several_files_must_be_unpacked(write: Callable[..., Path]
 def test_an_archive_without_a_file_is_refused(write: Callable[..., Path]) -> None:
     with pytest.raises(LoadError, match="is an archive without a file in it"):
         list(numbered_lines(write("a.tar.gz", tar())))
+    with pytest.raises(LoadError, match=r"b\.tar: breaks off or is damaged"):
+        list(numbered_lines(write("b.tar", b"no archive" * 100)))
 
 
 def test_a_name_without_ending_is_a_plain_file(write: Callable[..., Path]) -> None:

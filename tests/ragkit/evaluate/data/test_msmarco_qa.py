@@ -166,3 +166,9 @@ def test_real_references_have_their_published_count(data: Path) -> None:
     assert len(references) == 10_047
     assert references["9652"] == ("Approximately $15,000 per year.",)
     assert reference_answers(folder / "dev_first_sentence_as_candidates.json").keys() == references.keys()
+
+
+def test_a_mark_of_selection_that_is_no_number_is_not_selected(write: Write) -> None:
+    odd = CORPORATION | {"passages": [{"is_selected": [1], "url": "u", "passage_text": "t"}]}
+    (question,) = msmarco_qa(write("odd.jsonl", odd))
+    assert [passage.selected for passage in question.passages] == [False]

@@ -54,7 +54,7 @@ def test_an_impossible_question_has_no_answer(write: Write) -> None:
         (document(question(id=None)), "s.json data[0] paragraphs[0] qas[0]: has no field 'id'"),
         (document(question(answers="x")), "field 'answers' must be a list of objects, got 'x'."),
         (document(question(is_impossible="no")), "field 'is_impossible' must be true or false, got 'no'."),
-        (document(question(), question()), "qas[1]: question '1' stands here a second time."),
+        (document(question(), question()), "qas[1]: the id '1' stands here a second time."),
     ],
 )
 def test_a_wrong_file_is_named(write: Write, content: str, message: str) -> None:

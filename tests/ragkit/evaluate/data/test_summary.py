@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -36,7 +37,7 @@ Write = Callable[..., Path]
         ("run.dl19.trec", "", "run"),
         ("emerging.test.annotated", "", "tagged"),
         ("queries.dev.tsv", "", "topics"),
-        ("test.csv", "", "ag-news"),
+        ("test.csv", '"3","Title","Text"\n', "ag-news"),
         ("dev.tsv", "good film\t1\n", "sst2"),
         ("folder/data.jsonl", {"dataset": "ragtruth_qa", "label": 1}, "ragtruth"),
         ("folder/collection.tsv", "", "msmarco"),
@@ -51,7 +52,18 @@ def test_kinds_are_recognised(write: Write, name: str, content: Any, kind: str) 
     assert kind in KINDS
 
 
-@pytest.mark.parametrize(("name", "content"), [("a.bin", "x"), ("a.json", "[1]"), ("a.jsonl", {"x": 1}), ("a.tsv", "")])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.bin", "x"),
+        ("a.json", "[1]"),
+        ("a.jsonl", {"x": 1}),
+        ("a.tsv", ""),
+        ("a.csv", "question,answer\n"),
+        ("stats.json", '{\n "rows": 3\n}\n'),
+        ("stats.json", '{"paragraphs": 3}'),
+    ],
+)
 def test_what_is_not_known_is_said_to_be_so(write: Write, name: str, content: Any) -> None:
     with pytest.raises(InputError, match="is no set known here: name its kind in place of auto"):
         recognise(write(name, content))
@@ -66,6 +78,23 @@ def test_what_is_not_there_or_empty_is_said_to_be_so(write: Write, tmp_path: Pat
         recognise(write("empty.jsonl", ""))
     with pytest.raises(InputError, match="is no set known here"):
         recognise(write("other/readme.md", "").parent)
+
+
+def test_a_folder_of_several_sets_names_the_files_that_are_known(write: Write) -> None:
+    write("xquad/xquad.de.json", '{"data": [{"paragraphs": []}]}')
+    write("xquad/xquad.en.json", '{"data": [{"paragraphs": []}]}')
+    folder = write("xquad/README.md", "").parent
+    with pytest.raises(
+        InputError, match=r"xquad is no set known here, but in it are: xquad\.de\.json, xquad\.en\.json\. "
+    ):
+        recognise(folder)
+
+
+def test_a_file_that_breaks_off_is_said_to_be_so(write: Write) -> None:
+    path = write("a.jsonl.gz", "")
+    path.write_bytes(gzip.compress(b"{}" * 1000)[:20])
+    with pytest.raises(LoadError, match=r"a\.jsonl\.gz: breaks off or is damaged"):
+        recognise(path)
 
 
 def test_a_collection_is_counted_with_what_must_be_said_of_it(write: Write) -> None:

@@ -8,7 +8,7 @@ from sklearn import metrics
 
 from ragkit.errors import InputError
 from ragkit.evaluate.judges.calibration import calibrate, calibrated_mean, calibration_table
-from ragkit.evaluate.outcome import Unscored
+from ragkit.evaluate.outcome import Outcome, Unscored
 from ragkit.evaluate.reports.content import Interval
 
 _JUDGE = [0.9, 0.8, 0.3, 0.6, 0.1, 0.4]
@@ -86,3 +86,9 @@ def test_lists_that_do_not_fit_are_refused() -> None:
         calibrated_mean([1.0], [1.0, None])
     with pytest.raises(InputError, match="no row has both a human label and a verdict"):
         calibrated_mean([1.0, Unscored("down")], [None, 1.0])
+
+
+def test_the_table_counts_unscored_rows_also_where_people_gave_no_label() -> None:
+    judge: list[Outcome] = [1.0, 0.0, 1.0, Unscored("down"), 0.0, Unscored("down")]
+    table = calibration_table({"j": calibrated_mean(judge, [1.0, 0.0, 1.0, None, None, None])})
+    assert dict(zip(table.columns, table.rows[0], strict=True))["unscored"] == 2

@@ -8,8 +8,8 @@ import pytest
 
 from ragkit.errors import ConfigError, ModelError
 from ragkit.evaluate.chat import Ask
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.chat import ChatJudge, Sampled, self_agreement
-from ragkit.evaluate.judges.judge import Claim
 from ragkit.evaluate.judges.recorded import NotRecordedError
 from ragkit.evaluate.outcome import Outcome, Unscored
 from ragkit.testing.scripts import ScriptedModel

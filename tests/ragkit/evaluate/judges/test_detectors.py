@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from ragkit.encoder import LangChainEncoder
 from ragkit.errors import ConfigError
-from ragkit.evaluate.judges.detectors import DETECTORS, detector, detector_threshold
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
+from ragkit.evaluate.judges.detectors import DETECTORS, beside_people, detector, detector_threshold
 
 
 @pytest.mark.parametrize("name", ["support", "overlap"])
@@ -44,3 +46,8 @@ def test_detectors_are_made_with_their_encoder() -> None:
     assert detector("support+embedding", encoder).card["encoder"]["model"].endswith("DeterministicFakeEmbedding")
     (verdict,) = detector("support+embedding", encoder).judge([Claim("Cats sleep.", "Cats sleep.")])
     assert isinstance(verdict, float)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_every_detector_was_compared_with_people(name: str) -> None:
+    assert re.search(rf"the judge {re.escape(name)} agrees with them at kappa 0\.\d\d", beside_people(name))

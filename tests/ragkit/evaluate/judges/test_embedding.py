@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ragkit.encoder import EncoderCard, Vectors
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.embedding import EmbeddingJudge
-from ragkit.evaluate.judges.judge import Claim
 from ragkit.evaluate.outcome import Unscored
 
 _WORDS = ("cat", "dog", "sleep", "run")

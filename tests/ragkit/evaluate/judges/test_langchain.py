@@ -22,6 +22,7 @@ class Chatty(BaseChatModel):
 
     temperature: float = 0.5
     api_key: SecretStr = SecretStr("sk-secret")
+    more: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
     fails: bool = False
     seen: list[Any] = []  # noqa: RUF012 - pydantic copies it
 
@@ -31,7 +32,7 @@ class Chatty(BaseChatModel):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return {"temperature": self.temperature, "api_key": "sk-secret", "client": object()}
+        return {"temperature": self.temperature, "api_key": "sk-secret", "client": object(), **self.more}
 
     def _generate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
@@ -99,6 +100,13 @@ def test_the_card_tells_parameters_and_no_secret() -> None:
     assert card["class"].endswith("Chatty")
     assert card["parameters"] == {"_type": "chatty", "temperature": 0.0}
     assert LangChainChat(Chatty(), "chatty-1", parameters={"seed": 1}).card["parameters"] == {"seed": 1}
+
+
+def test_a_secret_inside_of_a_parameter_is_not_told_either() -> None:
+    body = {"Api-Key": "sk-secret", "routes": [{"authorization": "sk-secret", "order": 1}], "max_tokens": 3}
+    card = LangChainChat(Chatty(more={"extra_body": body, "hf_token": "sk-secret"}), "fake-1").card
+    assert "sk-secret" not in str(card)
+    assert card["parameters"]["extra_body"] == {"routes": [{"order": 1}], "max_tokens": 3}
 
 
 def test_a_failing_model_is_named_by_class_and_status_and_keeps_its_secret() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ragkit.errors import ConfigError, OutputParseError
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.prompt import JudgePrompt
 
 _PROMPT = JudgePrompt.load()

@@ -7,8 +7,8 @@ import pytest
 
 from ragkit.errors import ConfigError, ModelError
 from ragkit.evaluate.chat import Ask, Message, Reply
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.chat import ChatJudge
-from ragkit.evaluate.judges.judge import Claim
 from ragkit.evaluate.judges.recorded import NotRecordedError, RecordedModel
 from ragkit.evaluate.outcome import Unscored
 from ragkit.testing.scripts import ScriptedModel

@@ -7,7 +7,7 @@ import pytest
 
 from ragkit.errors import ConfigError, InputError
 from ragkit.evaluate.data.groundedness import GroundednessRow
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.overlap import NO_WORDS
 from ragkit.evaluate.judges.responses import judge_responses, judged
 from ragkit.evaluate.outcome import Outcome, Unscored

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.support import FEATURES, SupportJudge, SupportWeights, support_features
 from ragkit.evaluate.outcome import Unscored
 

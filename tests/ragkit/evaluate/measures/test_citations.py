@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.measures.citations import (
     CitedSentence,
     JudgedSentence,
     citation_precision,
     citation_recall,
+    cited_sentences,
     judge_citations,
     quote_correctness,
 )
@@ -128,3 +129,23 @@ def test_markers_are_read_out_of_a_sentence() -> None:
 def test_a_quote_is_right_where_it_stands() -> None:
     assert quote_correctness([("It", "It"), ("It", "t "), ("It", None), ("hot", "hot")]) == 0.5
     assert quote_correctness([]) == Unscored("no citations")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is hot [1][2]. It is cold [3].",
+        "It is hot. [1] [2] It is cold. [3]",
+        "It is hot.[1,2] It is cold.[3]",
+        "It is hot [1, 2]. It is cold. [3]",
+    ],
+)
+def test_markers_belong_to_the_sentence_before_them(text: str) -> None:
+    assert cited_sentences(text, {"1": "a", "2": "b"}) == [
+        CitedSentence("It is hot.", ("a", "b")),
+        CitedSentence("It is cold.", (None,)),
+    ]
+
+
+def test_brackets_that_hold_no_number_are_no_citation() -> None:
+    assert cited_sentences('He "knowed" [sic] it [...].', {}) == [CitedSentence('He "knowed" [sic] it [...].', ())]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from ragkit.evaluate.judges.judge import Claim
+from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.measures.grounded import (
     context_precision,
     context_recall,

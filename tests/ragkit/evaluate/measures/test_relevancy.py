@@ -72,7 +72,7 @@ def test_a_reply_that_cannot_be_read_leaves_no_number(said: str) -> None:
 
 def test_a_failing_model_leaves_no_number() -> None:
     outcome = ask_answer_relevancy(Scripted(ModelError("down")), ThreeQuestions(), "Who?", "Me.")
-    assert outcome == Unscored("the question generator failed")
+    assert outcome == Unscored("the model failed")
 
 
 def test_an_empty_answer_is_not_asked_about() -> None:

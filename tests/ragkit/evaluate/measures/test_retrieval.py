@@ -74,7 +74,9 @@ def test_a_score_that_is_no_number_is_refused() -> None:
         ranked("q", ["a", "b"], [float("nan"), 2.0])
 
 
-@pytest.mark.parametrize("name", ["foo", "P", "nDCG@0", "R@-1", "RR@x", "NumRet", "ERR@20", "import os", ""])
+@pytest.mark.parametrize(
+    "name", ["foo", "P", "nDCG@0", "R@-1", "RR@x", "NumRet", "RR(rel=0)@10", "ERR@20", "import os", ""]
+)
 def test_what_is_no_measure_is_refused_with_the_ones_there_are(name: str) -> None:
     with pytest.raises(ConfigError, match="expected one of AP, Bpref, Judged, P, R, RR, Rprec, Success, nDCG"):
         canonical([name])

@@ -93,6 +93,13 @@ def test_a_histogram_counts_every_value_once(values: Sequence[float]) -> None:
     assert (edges[1:] > edges[:-1]).all()
 
 
+@pytest.mark.parametrize("values", [[5.000000000000001, 5.000000000000002], [1e20], [2e16, 2e16 + 4], [-7.0, -7.0]])
+def test_values_that_are_the_same_but_for_rounding_are_one_bin(values: Sequence[float]) -> None:
+    counts, edges = histogram(values)
+    assert counts.tolist() == [len(values)]
+    assert edges[0] < min(values) <= max(values) < edges[1]
+
+
 @given(st.integers(1, 10_000), st.integers(2, 500))
 @settings(max_examples=50, deadline=None)
 def test_thinning_keeps_both_ends_and_the_order(count: int, limit: int) -> None:

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from ragkit.evaluate.outcome import Estimate
-from ragkit.evaluate.reports.content import Case, Cases, Interval, Report, Table
+from ragkit.evaluate.reports.content import Case, Cases, Histogram, Interval, Report, Table
 from ragkit.evaluate.reports.terminal import print_report
 
 
@@ -58,10 +58,24 @@ def test_every_kind_of_part_is_printed_and_no_control_reaches_the_terminal(
 ) -> None:
     printed = _printed(report, estimates, width=60)
     for section in report.sections:
-        assert f"\n{section.title}\n" in printed
+        assert (f"\n{section.title}\n" in printed) != isinstance(section, Histogram)
     assert "\x1b" not in printed
     assert "\u202e" not in printed
     assert max(map(cell_len, printed.splitlines())) <= 60
+
+
+def test_plots_and_all_but_three_cases_are_left_to_the_page() -> None:
+    cases = Cases("Worst", tuple(Case(f"query {number}", {}, ()) for number in range(20)))
+    printed = _printed(Report("t", "d", (), (Histogram("nDCG per query", "nDCG", [0.5, 1.0]), cases)), {})
+    assert printed.splitlines()[2:] == [
+        "",
+        "Worst",
+        "query 0",
+        "query 1",
+        "query 2",
+        "",
+        "Only in the HTML report: nDCG per query, 17 more cases.",
+    ]
 
 
 def test_rich_markup_in_foreign_text_is_text() -> None:

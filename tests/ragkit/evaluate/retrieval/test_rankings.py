@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from ragkit.errors import InputError
-from ragkit.evaluate.data.trec import write_run
+from ragkit.errors import InputError, StoreFullError
+from ragkit.evaluate.data.trec import read_run
 from ragkit.evaluate.retrieval.rankings import Rankings, run_lines
 
 
@@ -14,13 +17,18 @@ def test_written_scores_fall_strictly_to_one() -> None:
     assert run_lines("q", []) == ""
 
 
-def test_the_file_is_what_write_run_writes(tmp_path: Path) -> None:
-    results = {"q1": ["b", "a"], "q2": ["é"]}
-    write_run(tmp_path / "whole.trec", results.items(), "ragkit")
-    target = Rankings(tmp_path / "blocks.trec")
+_WORDS = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=5)
+
+
+@given(results=st.dictionaries(_WORDS, st.lists(_WORDS, unique=True, min_size=1, max_size=6), max_size=5))
+@settings(max_examples=50, deadline=None)
+def test_what_was_written_is_read_in_the_same_order(
+    tmp_path_factory: pytest.TempPathFactory, results: dict[str, list[str]]
+) -> None:
+    target = Rankings(tmp_path_factory.mktemp("run") / "run.trec")
     for query, documents in results.items():
         target.append({query: documents})
-    assert (tmp_path / "blocks.trec").read_bytes() == (tmp_path / "whole.trec").read_bytes()
+    assert {query: [document for document, _ in hits] for query, hits in read_run(target.path)} == results
 
 
 @pytest.mark.parametrize(("query", "document"), [("a b", "c"), ("a", "b c"), ("a", ""), ("a", "b\tc")])
@@ -55,3 +63,14 @@ def test_anew_forgets_what_was_there(tmp_path: Path) -> None:
     Rankings(tmp_path / "run.trec").append({"q1": ["a"]})
     Rankings.anew(tmp_path / "run.trec").append({"q2": ["b"]})
     assert (tmp_path / "run.trec").read_text() == "q2 Q0 b 1 1 ragkit\n"
+
+
+def test_a_full_disk_is_named_with_the_file(tmp_path: Path) -> None:
+    target = Rankings(tmp_path / "run.trec")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(StoreFullError, match=r"run\.trec cannot be written: the disk is full"):
+            target.append({"q": ["a", "b"]})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -8,7 +8,7 @@ from pathlib import Path
 import ir_measures
 import pytest
 
-from ragkit.errors import ConfigError, LoadError
+from ragkit.errors import ConfigError, InputError, LoadError
 from ragkit.evaluate.retrieval.scored import evaluate_run, usual_level
 
 QRELS = "q1 0 a 1\nq1 0 b 0\nq2 0 c 1\nq3 0 d 1\n"
@@ -56,7 +56,29 @@ def test_means_are_over_all_judged_queries(files: tuple[Path, Path], tmp_path: P
         "Means are over all 3 queries of the judgments.",
         "1 judged queries have no results in the run and count 0.",
         "1 queries of the run have no judgments and are left out.",
+        "No query has more than 2 documents: RR@10, nDCG@10 can count those only.",
     )
+
+
+def test_recall_is_measured_no_deeper_than_the_run_unless_asked_for(files: tuple[Path, Path], tmp_path: Path) -> None:
+    run, qrels = files
+    run.write_text("".join(f"q1 Q0 d{rank} {rank} {-rank} t\n" for rank in range(1, 101)))
+    done = evaluate_run(run, qrels, tmp_path / "out")
+    assert [name for name in done.estimates if name.startswith("R@")] == ["R@10", "R@100"]
+    assert list(done.rows[0].outcomes) == list(done.estimates)
+    assert not any("No query has more" in note for note in done.report.notes)
+    asked = evaluate_run(run, qrels, tmp_path / "asked", measures=["R@1000", "R@100", "AP"])
+    assert list(asked.estimates) == ["R@1000", "R@100", "AP"]
+    assert asked.report.notes[-1] == "No query has more than 100 documents: R@1000 can count those only."
+
+
+def test_the_document_dropped_for_its_id_does_not_make_a_run_shallower(
+    files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run, qrels = files
+    run.write_text("q1 Q0 q1 1 1 t\n" + "".join(f"q1 Q0 d{rank} {rank} {-rank} t\n" for rank in range(2, 101)))
+    done = evaluate_run(run, qrels, tmp_path / "out", ignore_identical_ids=True)
+    assert "R@100" in done.estimates
 
 
 def test_the_folder_holds_what_was_promised(files: tuple[Path, Path], tmp_path: Path) -> None:
@@ -118,7 +140,7 @@ def test_a_folder_with_another_run_is_refused(files: tuple[Path, Path], tmp_path
 
 def test_a_document_listed_twice_is_named(files: tuple[Path, Path], tmp_path: Path) -> None:
     files[0].write_text(RUN + "q9 Q0 c 2 4.0 t\n")
-    with pytest.raises(LoadError, match="query 'q9' lists document 'c' more than once"):
+    with pytest.raises(LoadError, match="lists document 'c' twice for query 'q9'"):
         evaluate_run(*files, tmp_path / "out")
 
 
@@ -130,6 +152,11 @@ def test_grades_of_deep_learning_count_from_two() -> None:
     assert usual_level(Path("qrels.dev.small.tsv"), {"q": {"a": 1}}) == 1
     assert usual_level(Path("test.tsv"), graded) == 1
     assert usual_level(Path("dl19.tsv"), {"q": {"a": 1}}) == 1
+
+
+def test_a_level_below_one_is_refused(files: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^relevant documents have at least grade 1, got 0\.$"):
+        evaluate_run(*files, tmp_path / "out", relevant_from=0)
 
 
 def test_the_level_can_be_given(files: tuple[Path, Path], tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def test_the_report_shows_the_worst_queries_with_texts_and_what_cannot_be_found(
     done = evaluate_retrieval(load_retrieval(garden), encoder, tmp_path / "out", mode="bm25", k=2)
     assert "1 documents have no text and can never be found." in done.report.notes
     (cases,) = [section for section in done.report.sections if isinstance(section, Cases)]
-    assert cases.cases[0].heading in done.report.sections[0].title or cases.cases[0].heading
+    scores = [row.outcomes["nDCG@10"] for row in done.rows]
+    assert cases.cases[0].facts["query"] == done.rows[scores.index(min(scores))].id
     assert any("frost" in item for case in cases.cases for item in case.items)
     usage = json.loads((tmp_path / "out" / "usage.json").read_text())
     assert usage["latency_s"].keys() == {"query, alone", "query, in a batch"}
@@ -110,9 +111,48 @@ def test_inflation_draws_the_same_queries_over_growing_parts(garden: Path, tmp_p
     points = drawn.lines["nDCG@10"]
     assert [size for size, _ in points] == [6.0, 7.0]
     assert points[-1][1] == done.estimates["nDCG@10"].value
-    assert "all 5 relevant documents, all 1 that the given run retrieved" in drawn.note
+    assert "all 5 documents of a positive grade, all 1 that the given run retrieved" in drawn.note
     assert len(done.rows) == 4
     assert len((tmp_path / "out" / "per_query.jsonl").read_text().splitlines()) == 4
+
+
+def test_parts_hold_what_ndcg_counts_also_below_the_level_of_binary_measures(
+    garden: Path, tmp_path: Path, encoder: Encoder
+) -> None:
+    data = replace(load_retrieval(garden), relevant_from=2)
+    done = evaluate_retrieval(data, encoder, tmp_path / "out", mode="bm25", inflation=Inflation(sizes=4))
+    (drawn,) = [section for section in done.report.sections if isinstance(section, Curve)]
+    assert "all 5 documents of a positive grade" in drawn.note
+    assert not (tmp_path / "out" / "part").exists()
+
+
+def test_a_part_that_a_kill_left_is_made_anew(garden: Path, tmp_path: Path, encoder: Encoder) -> None:
+    data, out = load_retrieval(garden), tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        evaluate_retrieval(data, Stopping(encoder, 1), out, mode="dense", inflation=Inflation(sizes=4))
+    (out / "part").mkdir()
+    (out / "part" / "manifest.json").write_text("half")
+    done = evaluate_retrieval(data, encoder, out, mode="dense", inflation=Inflation(sizes=4))
+    assert any(isinstance(section, Curve) for section in done.report.sections)
+    assert not (out / "part").exists()
+
+
+def test_parts_drop_the_document_of_the_querys_id_as_the_whole_does(
+    garden: Path, tmp_path: Path, encoder: Encoder
+) -> None:
+    data = load_retrieval(garden)
+    twins = replace(data, queries={"bean": "Runner beans climb"}, qrels={"bean": {"hop": 1}}, ignore_identical_ids=True)
+    curve = Inflation(sizes=4)
+    done = evaluate_retrieval(twins, encoder, tmp_path / "out", k=1, mode="dense", measures=["R@1"], inflation=curve)
+    (drawn,) = [section for section in done.report.sections if isinstance(section, Curve)]
+    assert {score for _, score in drawn.lines["R@1"]} == {1.0}
+
+
+def test_recall_is_measured_no_deeper_than_the_corpus(garden: Path, tmp_path: Path, encoder: Encoder) -> None:
+    data = load_retrieval(garden)
+    done = evaluate_retrieval(data, encoder, tmp_path / "out", mode="bm25", k=1000)
+    assert [name for name in done.estimates if name.startswith("R@")] == ["R@10"]
+    assert done.report.notes[-1].startswith("No query has more than 8 documents: nDCG@10, RR@10,")
 
 
 def test_wrong_use_is_refused(garden: Path, tmp_path: Path, encoder: Encoder) -> None:

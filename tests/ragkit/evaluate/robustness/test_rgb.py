@@ -35,6 +35,10 @@ def test_every_group_needs_one_alias() -> None:
     assert not is_right("It was July 1969.", [["July 1969"], ["Houston", "Texas"]])
 
 
+def test_a_blank_alias_stands_in_nothing() -> None:
+    assert not is_right("It was July 1969.", [["", " "]])
+
+
 @pytest.mark.parametrize(("noise", "negatives"), [(0.0, 0), (0.2, 1), (0.3, 2), (0.4, 2), (0.6, 3), (0.8, 4), (1.0, 5)])
 def test_the_number_of_negatives_is_rounded_up(noise: float, negatives: int) -> None:
     chosen = passages_at(CASE, noise)

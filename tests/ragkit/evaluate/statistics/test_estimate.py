@@ -11,6 +11,7 @@ from scipy import stats
 
 from ragkit.evaluate.outcome import Estimate, Outcome, Row, Unscored
 from ragkit.evaluate.statistics.estimate import estimate, estimate_statistic, estimates
+from ragkit.evaluate.statistics.intervals import difference_of_shares_interval
 
 SKEWED = [float(value) for value in np.random.default_rng(7).beta(0.4, 1.2, 200)]
 OUTCOMES: st.SearchStrategy[Outcome] = st.floats(0, 1) | st.builds(Unscored, st.sampled_from(["a", "b"]))
@@ -163,3 +164,24 @@ def test_many_rows_are_not_left_out_one_by_one() -> None:
 
     estimate_statistic(mean, 2001, draws=100)
     assert sum(asked) == 101
+
+
+@pytest.mark.parametrize("values", [[0.0] * 20, [1.0] + [0.0] * 19, [1.0, -1.0] + [0.0] * 18])
+def test_a_difference_of_shares_has_an_interval_on_both_sides_of_0(values: list[float]) -> None:
+    rows = [Row(id=str(place), outcomes={"right_change": value}) for place, value in enumerate(values)]
+    found = estimates(rows)["right_change"]
+    gained, lost = values.count(1.0), values.count(-1.0)
+    assert (found.low, found.high) == difference_of_shares_interval(gained, lost, 20)
+    assert found.low < 0 < found.high
+
+
+def test_whole_differences_are_known_by_a_value_below_0_whatever_their_name() -> None:
+    assert (estimate([-1.0] + [0.0] * 19).low, estimate([-1.0] + [0.0] * 19).high) == difference_of_shares_interval(
+        0, 1, 20
+    )
+
+
+def test_a_share_keeps_wilsons_interval() -> None:
+    rows = [Row(id=str(place), outcomes={"right": 0.0, "right_change": 0.0}) for place in range(20)]
+    assert estimates(rows)["right"].low == 0.0
+    assert estimates(rows)["right_change"].low < 0.0

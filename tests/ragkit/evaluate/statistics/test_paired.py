@@ -145,6 +145,11 @@ def test_values_of_0_and_1_have_the_interval_of_shares() -> None:
     assert found.detectable == pytest.approx(detectable_effect(spread, 20) + 1 / 20)
 
 
+def test_differences_of_shares_against_none_have_the_same_interval() -> None:
+    found = compare_paired([0.0] * 20, [1.0] * 3 + [-1.0] + [0.0] * 16)
+    assert (found.low, found.high) == pytest.approx((-0.1240, 0.3059), abs=5e-4)
+
+
 def shares(said: NDArray[np.float64]) -> Statistic:
     return lambda weights: np.asarray(weights @ said / weights.sum(axis=1))
 

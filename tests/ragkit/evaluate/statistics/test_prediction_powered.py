@@ -58,6 +58,30 @@ def test_the_interval_covers_in_95_percent_of_runs() -> None:
     assert 0.92 <= covered / 400 <= 0.98
 
 
+def test_labels_of_0_and_1_without_a_mistake_of_the_judge_leave_room_for_one() -> None:
+    found = prediction_powered([1] * 15 + [0] * 5, [1] * 15 + [0] * 5, [1] * 150 + [0] * 50)
+    assert found.value == 0.75
+    assert found.low < 0.65
+    assert 0.85 < found.high < 0.95
+
+
+def test_a_share_stays_a_share() -> None:
+    found = prediction_powered([1, 1, 0, 1], [1, 1, 0, 1], [1] * 40)
+    assert (found.value, found.high) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("n", [25, 50])
+def test_the_interval_of_few_labels_of_0_and_1_covers(n: int) -> None:
+    random = np.random.default_rng(n)
+    covered = 0
+    for _ in range(400):
+        people = (random.random(11 * n) < 0.7).astype(float)
+        judge = np.where(random.random(11 * n) < 0.85, people, 1.0)  # lenient: its mistakes are all of one kind
+        found = prediction_powered(judge[:n].tolist(), people[:n].tolist(), judge[n:].tolist())
+        covered += found.low <= 0.7 <= found.high
+    assert covered / 400 >= 0.935
+
+
 def test_a_judge_that_always_says_the_same_is_not_listened_to() -> None:
     assert prediction_powered([1, 1, 1], [0, 1, 1], [1, 1]).value == pytest.approx(2 / 3)
 

@@ -138,6 +138,7 @@ def test_a_mention_that_is_not_there_is_a_wrong_prediction() -> None:
         '{"entities": [{"text": "Ada", "type": "planet"}]}',
         '{"entities": [{"text": 3, "type": "person"}]}',
         '{"entities": 7}',
+        "[" * 100_000,
     ],
 )
 def test_a_reply_that_is_not_the_json_asked_for_is_unscored(reply: str) -> None:
@@ -154,5 +155,6 @@ def test_the_schema_goes_with_the_question() -> None:
     predictor = FewShotChat(
         ScriptedModel(answer), system="", choose=random_shots([], 0), read=read_mentions([]), schema=ENTITIES_SCHEMA
     )
-    assert predictor.predict(["Ada came"]) == [()]
+    assert predictor.predict(["Ada came", ("Ada", "came")]) == [(), ()]
+    assert asked[0].messages == asked[1].messages
     assert asked[0].schema == ENTITIES_SCHEMA

@@ -1,12 +1,7 @@
-"""Groundedness: is a response supported by its context? How well a judge finds the responses that people say are not.
-
-Unsupported is the positive class. What cannot be judged is left out of every measure and counted beside it. How a
-response becomes a row is in `judges/responses.py`, what is shown of a run in `groundedness_report.py`.
-"""
+"""A run of groundedness: read labelled responses, judge them, and write what came of it."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,30 +18,15 @@ from ragkit.evaluate.data.groundedness import (
     wice,
 )
 from ragkit.evaluate.data.recognise import recognise
-from ragkit.evaluate.groundedness_report import groundedness_report
-from ragkit.evaluate.judges.judge import Judge
-from ragkit.evaluate.judges.responses import Unit, judge_responses, judged
-from ragkit.evaluate.measures import detection
-from ragkit.evaluate.outcome import Estimate, Row, Unscored
+from ragkit.evaluate.groundedness.page import groundedness_report
+from ragkit.evaluate.groundedness.totals import detection_estimates
+from ragkit.evaluate.judge import Judge
+from ragkit.evaluate.judges.responses import Unit, judge_responses
+from ragkit.evaluate.outcome import Estimate, Row
 from ragkit.evaluate.reports.content import Report
 from ragkit.evaluate.runs import RunFolder
-from ragkit.evaluate.statistics.estimate import estimate_statistic, estimates
 
-__all__ = ["MEASURES", "Evaluated", "detection_estimates", "evaluate_groundedness", "load_groundedness"]
-
-MEASURES = (
-    "f1",
-    "precision",
-    "recall",
-    "balanced_accuracy",
-    "auroc",
-    "average_precision",
-    "span_f1",
-    "prevalence",
-    "accuracy",
-    "support",
-)
-"""What `detection_estimates` gives, in this order; `span_f1` only where spans are known."""
+__all__ = ["Evaluated", "evaluate_groundedness", "load_groundedness", "notes_on"]
 
 _READERS: Mapping[str, Callable[[Path], Iterable[GroundednessRow]]] = {
     "groundedness": read_groundedness,
@@ -58,6 +38,21 @@ _READERS: Mapping[str, Callable[[Path], Iterable[GroundednessRow]]] = {
 }
 
 
+_NOTES: Mapping[str, str] = {
+    "factscore": (
+        "The packaged detectors were fitted on the facts of every other person of FActScore: for them this is no held-"
+        "out result."
+    ),
+    "halueval-qa": "No evidence of skill: length alone tells nearly all pairs of HaluEval apart.",
+}
+
+
+def notes_on(path: Path) -> tuple[str, ...]:
+    """Give what a reader of results on `path`, which `load_groundedness` reads, must not miss."""
+    kind = recognise(path)
+    return (_NOTES[kind],) if kind in _NOTES else ()
+
+
 def load_groundedness(path: Path) -> list[GroundednessRow]:
     """Read labelled responses: our own JSONL, or RAGTruth, WiCE (test), FActScore, HaluEval QA or BEGIN.
 
@@ -65,7 +60,10 @@ def load_groundedness(path: Path) -> list[GroundednessRow]:
         InputError: If the file or folder is none of these.
         LoadError: If there is no such path, or a row is wrong.
     """
-    kind = recognise(path)
+    try:
+        kind = recognise(path)
+    except InputError:
+        kind = "nothing known"
     if kind not in _READERS:
         raise InputError(f"{path} holds {kind}, not labelled responses: give one of {', '.join(_READERS)}.")
     return list(_READERS[kind](path))
@@ -89,6 +87,7 @@ def evaluate_groundedness(
     *,
     threshold: float,
     threshold_from: str = "given",
+    notes: Sequence[str] = (),
     unit: Unit = "sentence",
     block: int = 32,
     workers: int = 1,
@@ -102,6 +101,7 @@ def evaluate_groundedness(
         judge: Who judges; of a chat model in a `RecordedModel` over `run.journal` nothing is paid twice.
         threshold: Support below which a response is called unsupported.
         threshold_from: Where it was chosen, for the report.
+        notes: Sentences that the report puts on top.
         unit: What is one claim.
         block: Responses judged at once, which is what a kill can cost of a judge that keeps no journal.
         workers: Blocks judged at the same time.
@@ -125,46 +125,6 @@ def evaluate_groundedness(
         judge=str(judge.card.get("judge", "unnamed")),
         threshold=threshold,
         threshold_from=threshold_from,
+        notes=notes,
     )
     return Evaluated(rows, found, report, run.finish(rows, found, report))
-
-
-def detection_estimates(rows: Sequence[Row], *, seed: int = 0, draws: int = 10_000) -> dict[str, Estimate]:
-    """Give every measure of `MEASURES` with its interval, from rows that `judge_responses` made.
-
-    Args:
-        rows: All rows, with the unscored; `prevalence` is of all of them.
-        seed: Of the bootstrap.
-        draws: Bootstrap samples.
-    """
-    scored = judged(rows)
-    reasons = Counter(out.reason for row in rows if isinstance(out := row.outcomes["support"], Unscored))
-    found = {
-        name: estimate_statistic(
-            statistic, len(scored), rows=len(rows), reasons=dict(reasons.most_common()), seed=seed, draws=draws
-        )
-        for name, statistic in _statistics(scored).items()
-    }
-    found |= estimates(rows, seed=seed, draws=draws)
-    labels = [Row(id=row.id, outcomes={"prevalence": float(row.details["label"])}) for row in rows]
-    found |= estimates(labels, seed=seed, draws=draws)
-    return {name: found[name] for name in MEASURES if name in found}
-
-
-def _statistics(scored: Sequence[Row]) -> dict[str, detection.Statistic]:
-    labels = [bool(row.details["label"]) for row in scored]
-    calls = [bool(row.details["predicted"]) for row in scored]
-    scores = [float(row.details["score"]) for row in scored]
-    found = {
-        "f1": detection.f1(labels, calls),
-        "precision": detection.precision(labels, calls),
-        "recall": detection.recall(labels, calls),
-        "balanced_accuracy": detection.balanced_accuracy(labels, calls),
-        "auroc": detection.auroc(labels, scores),
-        "average_precision": detection.average_precision(labels, scores),
-    }
-    marked = [row.details.get("span_characters") for row in scored]
-    if any(label and counts for label, counts in zip(labels, marked, strict=True)):
-        overlaps = [detection.Overlap(*(counts or (0, 0, 0))) for counts in marked]
-        found["span_f1"] = detection.overlap_f1(overlaps)
-    return found

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from ragkit.evaluate.judges.responses import judged
 from ragkit.evaluate.measures import detection
+from ragkit.evaluate.measures.calibration import reliability_bins
 from ragkit.evaluate.outcome import Estimate, Row
 from ragkit.evaluate.reports.content import (
     Case,
@@ -24,11 +23,10 @@ from ragkit.evaluate.reports.content import (
 )
 from ragkit.evaluate.statistics.estimate import estimate_statistic
 
-__all__ = ["groundedness_report", "reliability_bins", "shortcuts"]
+__all__ = ["groundedness_report", "shortcuts"]
 
 _CASES = 10
 _HEADING = 80  # characters
-_BINS = 10
 
 
 def groundedness_report(
@@ -58,15 +56,15 @@ def groundedness_report(
     unsupported = sum(row.details["label"] for row in rows)
     share = f"{unsupported / len(rows):.1%}" if rows else "none"
     head = (
-        f"{dataset}: {len(rows)} responses, {unsupported} of them unsupported ({share}, the natural prevalence: F1 and "
-        "precision move with it)."
+        f"{dataset}: {len(rows):,} response{'s' * (len(rows) != 1)}, {unsupported:,} of them unsupported ({share}, the "
+        "natural prevalence: F1 and precision move with it)."
     )
     said = f"Judge: {judge}. A response with support below {threshold:g} is called unsupported; {threshold_from}."
     sections: list[Section] = [shortcuts(rows, seed=seed, draws=draws)] if scored else []
     sections += [
         Reliability(
             "Is the support a probability?",
-            reliability_bins(scored),
+            _reliability(scored),
             "Responses by their support; as often as it says, people should find them supported.",
         ),
         Histogram("Support of supported responses", "support", _supports(scored, label=0)),
@@ -107,7 +105,7 @@ def shortcuts(rows: Sequence[Row], *, seed: int = 0, draws: int = 2_000) -> Tabl
     )
     lines.append(("always unsupported", 2 * prevalence / (1 + prevalence), 0.5))
     lines.append(("a coin at the prevalence", prevalence, 0.5))
-    note = f"On the {len(scored)} scored responses. A judge is worth what it adds to the shortcuts."
+    note = f"On the {len(scored):,} scored responses. A judge is worth what it adds to the shortcuts."
     if any(labels):
         best = detection.best_cut(labels, scores)
         note += (
@@ -123,16 +121,10 @@ def _most(values: Sequence[float], count: int) -> list[bool]:
     return [place in chosen for place in range(len(values))]
 
 
-def reliability_bins(scored: Sequence[Row]) -> tuple[ReliabilityBin, ...]:
-    """Group responses by their support in ten bins of equal width; empty bins are left out."""
-    support = np.asarray([1 - row.details["score"] for row in scored], dtype=np.float64)
-    right = np.asarray([1 - row.details["label"] for row in scored], dtype=np.float64)
-    places = np.minimum((support * _BINS).astype(int), _BINS - 1)
-    return tuple(
-        ReliabilityBin(float(support[inside].mean()), float(right[inside].mean()), int(inside.sum()))
-        for inside in (places == place for place in range(_BINS))
-        if inside.any()
-    )
+def _reliability(scored: Sequence[Row]) -> tuple[ReliabilityBin, ...]:
+    supports = [1 - row.details["score"] for row in scored]
+    bins = reliability_bins(supports, [1.0 - row.details["label"] for row in scored])
+    return tuple(ReliabilityBin(one.confidence, one.accuracy, one.count) for one in bins)
 
 
 def _supports(scored: Sequence[Row], *, label: int) -> list[float]:

@@ -6,18 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sklearn import metrics
 
-from ragkit.errors import InputError
+from ragkit.errors import InputError, ModelError
 from ragkit.evaluate.data.groundedness import GroundednessRow
-from ragkit.evaluate.groundedness import (
-    Evaluated,
-    detection_estimates,
-    evaluate_groundedness,
-    load_groundedness,
-)
+from ragkit.evaluate.groundedness.run import Evaluated, evaluate_groundedness, load_groundedness, notes_on
+from ragkit.evaluate.groundedness.totals import detection_estimates
+from ragkit.evaluate.judge import Claim, Judge
 from ragkit.evaluate.judges.chat import ChatJudge
-from ragkit.evaluate.judges.judge import Claim, Judge
 from ragkit.evaluate.judges.recorded import RecordedModel
 from ragkit.evaluate.judges.responses import judge_responses
 from ragkit.evaluate.judges.support import SupportJudge
@@ -54,39 +49,6 @@ _LABELLED = _rows([(0.9, True), (0.8, True), (0.3, True), (0.7, False), (0.2, Fa
 def _evaluated(folder: Path, judge: Judge, rows: Sequence[GroundednessRow] = _LABELLED) -> Evaluated:
     with RunFolder.open(folder, command="eval groundedness", dataset="made up", config={}) as run:
         return evaluate_groundedness(run, rows, judge, threshold=0.5)
-
-
-def test_measures_equal_scikit_learn() -> None:
-    rows = judge_responses(_LABELLED, Told(), threshold=0.5)
-    found = detection_estimates(rows, draws=200)
-    truth = [row.details["label"] for row in rows]
-    calls = [row.details["predicted"] for row in rows]
-    scores = [row.details["score"] for row in rows]
-    assert {name: found[name].value for name in list(found)[:6]} == pytest.approx(
-        {
-            "f1": metrics.f1_score(truth, calls),
-            "precision": metrics.precision_score(truth, calls),
-            "recall": metrics.recall_score(truth, calls),
-            "balanced_accuracy": metrics.balanced_accuracy_score(truth, calls),
-            "auroc": metrics.roc_auc_score(truth, scores),
-            "average_precision": metrics.average_precision_score(truth, scores),
-        }
-    )
-    assert found["prevalence"].value == 0.5
-    assert found["support"].value == pytest.approx(0.5)
-
-
-def test_every_measure_has_an_interval_around_it() -> None:
-    found = detection_estimates(judge_responses(_LABELLED, Told(), threshold=0.5), draws=500)
-    assert all(estimate.low <= estimate.value <= estimate.high for estimate in found.values())
-    assert "span_f1" not in found
-
-
-def test_span_f1_stands_where_people_marked_characters() -> None:
-    marked = GroundednessRow("a", "", "Context.", "says 0.1 so", False, ((0, 4),))
-    found = detection_estimates(judge_responses([marked, *_LABELLED], Told(), threshold=0.5), draws=200)
-    both, predicted = 4, 11 + sum(len(row.response) for row in _LABELLED if row.supported and "0.3" in row.response)
-    assert found["span_f1"].value == pytest.approx(2 * both / (predicted + 4))
 
 
 def test_a_judge_that_fails_on_a_third_shows_coverage_and_reasons_and_no_lower_mean(tmp_path: Path) -> None:
@@ -177,3 +139,29 @@ def test_support_beats_a_coin_and_length_on_ragtruth(data: Path) -> None:
     labelled = load_groundedness(data / "ragtruth_qa_test")[:150]
     rows = judge_responses(labelled, SupportJudge(), threshold=0.5)
     assert detection_estimates(rows, draws=100)["auroc"].value > 0.75
+
+
+def test_a_resume_asks_again_only_what_a_model_failed_on(tmp_path: Path) -> None:
+    said = json.dumps({"reason": "r", "verdict": "supported"})
+    down = {"says 0.3": ModelError("RateLimitError (429)")}
+    asked = []
+    for failures in (down, {}):
+        broken = ScriptedModel(lambda ask, by=failures: next((e for t, e in by.items() if t in str(ask)), said))
+        with RunFolder.open(tmp_path, command="eval groundedness", dataset="d", config={}) as run:
+            found = evaluate_groundedness(
+                run, _LABELLED[:6], ChatJudge(RecordedModel(run.journal, broken)), threshold=0.5, block=2
+            )
+        asked.append((len(broken.asks), found.estimates["f1"].coverage))
+    assert asked == [(6, pytest.approx(5 / 6)), (1, 1.0)]
+
+
+def test_data_that_a_detector_was_fitted_on_is_named_so(data: Path) -> None:
+    assert "fitted on the facts of every other person" in notes_on(data / "factscore")[0]
+    assert notes_on(data / "ragtruth_qa_test") == ()
+
+
+def test_a_file_of_nothing_known_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "empty.jsonl"
+    path.touch()
+    with pytest.raises(InputError, match="holds nothing known, not labelled responses: give one of groundedness"):
+        load_groundedness(path)

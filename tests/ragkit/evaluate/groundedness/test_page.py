@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ragkit.evaluate.groundedness_report import groundedness_report, reliability_bins, shortcuts
+from ragkit.evaluate.groundedness.page import groundedness_report, shortcuts
 from ragkit.evaluate.outcome import Row, Unscored
 from ragkit.evaluate.reports.content import Cases, Histogram, Interval, Reliability, ReliabilityBin, Table
 
@@ -59,7 +59,8 @@ def test_without_unsupported_responses_there_is_no_best_threshold() -> None:
 
 
 def test_responses_are_grouped_by_their_support() -> None:
-    assert reliability_bins(_ROWS[:4]) == (
+    report = groundedness_report(_ROWS, dataset="d", judge="j", threshold=0.5, threshold_from="given", draws=50)
+    assert next(one.bins for one in report.sections if isinstance(one, Reliability)) == (
         ReliabilityBin(pytest.approx(0.05), 1.0, 1),
         ReliabilityBin(pytest.approx(0.3), 0.0, 1),
         ReliabilityBin(pytest.approx(0.8), 1.0, 1),
