@@ -13,8 +13,9 @@ answers to every other task of MTRAG. RAGTruth, HaluEval, WiCE (test) and the ot
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,7 @@ from rich.console import Console
 
 from evals.hallucination_fit import Remembering, fit, people
 from ragkit.embed.encoder import SentenceEncoder
+from ragkit.errors import RagkitError
 from ragkit.evaluate.data.groundedness import GroundednessRow, halueval_qa, ragtruth, wice
 from ragkit.evaluate.groundedness.page import groundedness_report
 from ragkit.evaluate.groundedness.totals import detection_estimates
@@ -80,21 +82,30 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 }
 
 
-def main() -> None:
-    """Parse the command line, then fit or score."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line, then fit or score; 1 where something cannot be read."""
+    parser = argparse.ArgumentParser(prog="python -m evals.hallucination", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("names", nargs="*", default=list(BENCHMARKS), metavar="NAME", help=", ".join(BENCHMARKS))
     parser.add_argument("--data", type=Path, default=Settings.from_environment().data)
     parser.add_argument("--judge", nargs="+", default=["support", "support+embedding"], choices=DETECTORS)
     parser.add_argument("--fit", type=Path, metavar="FILE", help="write weights and thresholds to FILE")
-    options = parser.parse_args()
-    encoder = Remembering(SentenceEncoder.load(None))
-    if options.fit:
-        fit(options.data, encoder, options.fit)
-        return
-    for name in options.names:
-        for judge in options.judge:
-            score(BENCHMARKS[name], judge, options.data, encoder)
+    options = parser.parse_args(arguments)
+    if unknown := [name for name in options.names if name not in BENCHMARKS]:
+        sys.stderr.write(f"there is no set {unknown[0]!r}: known are {', '.join(BENCHMARKS)}.\n")
+        return 1
+    try:
+        encoder = Remembering(SentenceEncoder.load(None))
+        if options.fit:
+            fit(options.data, encoder, options.fit)
+            return 0
+        for name in options.names:
+            for judge in options.judge:
+                score(BENCHMARKS[name], judge, options.data, encoder)
+    except RagkitError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
 
 
 def score(benchmark: Benchmark, judge: str, data: Path, encoder: Remembering) -> None:
@@ -116,4 +127,4 @@ def score(benchmark: Benchmark, judge: str, data: Path, encoder: Remembering) ->
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -3,9 +3,9 @@
     python -m evals.msmarco --data ../shared/data [--out RUNS]
 
 1. The supplied first-stage runs of TREC DL 2019 are scored: they must have their published nDCG@10.
-2. bm25, dense and hybrid search over the passages of the folder. Unless those are all 8,841,823, this is a closed
-   corpus: another task than the real one, mostly easier, so it stands beside no published number; --inflation draws
-   what smaller parts score.
+2. bm25, dense and hybrid search over the passages of the folder, for those of DL 2019, DL 2020 and dev.small that it
+   has. Unless the passages are all 8,841,823, this is a closed corpus: another task than the real one, mostly easier,
+   so it stands beside no published number; --inflation draws what smaller parts score.
 3. The BM25 top-100 of DL 2019 is re-ranked by the packaged model. Candidates and judgments are the published ones, so
    published re-ranking numbers stand beside it.
 """
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from evals.beir import compared
 from ragkit.compose import encoder_for
 from ragkit.errors import ConfigError, RagkitError
+from ragkit.evaluate.data.msmarco import is_collection, splits
 from ragkit.evaluate.data.retrieval import load_retrieval
 from ragkit.evaluate.reports.content import Curve
 from ragkit.evaluate.rerank import EncoderReranker, evaluate_rerank
@@ -50,8 +51,9 @@ PUBLISHED_RERANKING: Mapping[str, float] = {
 }
 """nDCG@10 of DL 2019, BM25 candidates re-ranked, as the documentation of Sentence Transformers gives it."""
 MODES = ("bm25", "dense", "hybrid")
-SPLITS = {"dl19": ("nDCG@10", "RR(rel=2)@10", "R(rel=2)@100"), "dev.small": ("RR@10", "nDCG@10", "R@100")}
-"""Measures by split, the official one first."""
+_DEEP_LEARNING = ("nDCG@10", "RR(rel=2)@10", "R(rel=2)@100")
+SPLITS = {"dl19": _DEEP_LEARNING, "dl20": _DEEP_LEARNING, "dev.small": ("RR@10", "nDCG@10", "R@100")}
+"""Measures by split, the official one first; searched where queries and judgments are there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,16 +61,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m evals.msmarco", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--data", type=Path, default=None, metavar="DIR", help="default: the setting RAGKIT_DATA")
-    parser.add_argument("--folder", default="msmarco_passage", help="below DIR (default: %(default)s)")
+    parser.add_argument("--folder", default="msmarco_passage", help="below DIR, unless DIR has a collection itself")
     parser.add_argument("--out", type=Path, default=None, metavar="RUNS", help="kept and resumed; default: temporary")
     parser.add_argument("--inflation", action="store_true", help="also draw the curve over smaller parts")
     given = parser.parse_args(arguments)
-    folder = (given.data or Settings.from_environment().data) / given.folder
+    data = given.data or Settings.from_environment().data
+    folder = data if is_collection(data) else data / given.folder
     with tempfile.TemporaryDirectory(prefix="ragkit-msmarco-") as temporary:
         runs = given.out or Path(temporary)
         try:
             exact = score_given(folder, runs)
-            for split in SPLITS:
+            for split in [name for name in SPLITS if name in splits(folder)]:
                 search(folder, runs, split, curve=given.inflation)
             rerank(folder, runs)
         except RagkitError as error:
@@ -129,14 +132,17 @@ def rerank(folder: Path, runs: Path) -> None:
     if (encoder := encoder_for(runs / "reranked")) is None:
         raise ConfigError(f"{runs / 'reranked'} holds a collection without a model: give another --out.")
     first = folder / "runs" / PUBLISHED_RUNS["BM25"][0]
+    if not first.is_file():
+        print("\nNothing is re-ranked: the BM25 top-100 of TREC DL 2019 is not in the folder")
+        return
     done = evaluate_rerank(data, first, EncoderReranker(encoder), runs / "reranked", measures=["nDCG@10"])
     print("\nRe-ranking the BM25 top-100, TREC DL 2019, nDCG@10: same candidates, same judgments")
     for note in done.report.notes[1:]:
         print(f"  {note}")
-    print(f"  {'BM25, not re-ranked (published)':74}{PUBLISHED_RUNS['BM25'][1]:.4f}")
-    print(f"  {encoder.card.model + ' (packaged, bi-encoder)':74}{_interval(done.estimates['nDCG@10'])}")
+    print(f"  {'BM25, not re-ranked (published)':76}{PUBLISHED_RUNS['BM25'][1]:.4f}")
+    print(f"  {encoder.card.model + ' (packaged, bi-encoder)':76}{_interval(done.estimates['nDCG@10'])}")
     for name, published in PUBLISHED_RERANKING.items():
-        print(f"  {name + ', published':74}{published:.4f}")
+        print(f"  {name + ', published':76}{published:.4f}")
 
 
 def _interval(estimate: Estimate) -> str:

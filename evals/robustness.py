@@ -241,7 +241,7 @@ def bias(bench: Bench) -> Report:
             relevant = [number[row.context]]
             return bias_row(row_id, row.question, axis, observer, answers=[row.answers], relevant=relevant, seed=_SEED)
 
-        rows, _ = _worked(run, list(asked), do)
+        rows, _ = _worked(run, list(asked), do, group=lambda row: asked[row.id][0].name)
     by_axis = {name: [row for row in rows if asked[row.id][0].name == name] for name in axes()}
     return Report(
         "Bias: the same question from other people",
@@ -289,10 +289,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _worked(run: RunFolder, ids: Sequence[str], do: Callable[[str], Row]) -> tuple[list[Row], dict[str, Estimate]]:
-    """Work the rows of a run and write what they come to; its page shows the first that are not perfect."""
+def _worked(
+    run: RunFolder, ids: Sequence[str], do: Callable[[str], Row], *, group: Callable[[Row], str] = lambda _: ""
+) -> tuple[list[Row], dict[str, Estimate]]:
+    """Work the rows of a run and write what they come to; its page shows the first that are not perfect.
+
+    Rows of different groups have measures of their own, which the rows of the others do not lack.
+    """
     rows = run.work(ids, lambda block: [do(row_id) for row_id in block])
-    found = _estimates(rows)
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(group(row), []).append(row)
+    found = {measure: one for part in groups.values() for measure, one in _estimates(part).items()}
     cases = [
         Case(
             str(row.details["question"]),

@@ -70,6 +70,14 @@ def test_numbers_are_printed(small_data: Path, capsys: pytest.CaptureFixture[str
         assert expected in printed
 
 
+def test_bias_is_measured_axis_by_axis(small_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["bias", "--questions", "2", "--data", str(small_data), "--out", str(tmp_path / "out")]
+    assert main(arguments) == 0
+    assert "dialect/Scots: support_gap" in capsys.readouterr().out
+    measures = json.loads((tmp_path / "out/bias/metrics.json").read_text(encoding="utf-8"))["measures"]
+    assert [measures["dialect/Scots: support_gap"][key] for key in ("n", "coverage")] == [2, 1.0]
+
+
 @pytest.mark.slow
 def test_every_part_is_measured(small_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--data", str(small_data)]) == 0

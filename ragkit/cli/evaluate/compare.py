@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ragkit.cli.terminal import JsonFlag, emit_json
+
+if TYPE_CHECKING:
+    from ragkit.evaluate.comparison.verdicts import Comparison
 
 __all__ = ["compare"]
 
@@ -46,12 +49,7 @@ def compare(
     except LoadError as error:  # whose exit code 1 would read as a loss
         raise InputError(str(error)) from error
     if out is not None:
-        from ragkit.disk.files import atomic_write
-        from ragkit.evaluate.comparison.page import comparison_report
-        from ragkit.evaluate.reports.page import render_html
-
-        out.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(out, render_html(comparison_report(comparison), {}, {}).encode())
+        _write_page(comparison, out)
     if json:
         emit_json(comparison.as_dict())
     else:
@@ -60,3 +58,17 @@ def compare(
         lost = ", ".join(measure.measure for measure in comparison.regressions)
         typer.echo(f"ragkit: {candidate} is worse than {baseline}: {lost}.", err=True)
         raise typer.Exit(1)
+
+
+def _write_page(comparison: Comparison, out: Path) -> None:
+    from ragkit.disk.files import atomic_write
+    from ragkit.errors import InputError
+    from ragkit.evaluate.comparison.page import comparison_report
+    from ragkit.evaluate.reports.page import render_html
+
+    page = render_html(comparison_report(comparison), {}, {}).encode()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(out, page)
+    except OSError as error:  # whose exit code 1 would read as a loss
+        raise InputError(f"The page {out} cannot be written: {error.strerror or error}.") from error

@@ -55,9 +55,10 @@ def _table(comparison: Comparison) -> Table:
         title="Measures",
         columns=_COLUMNS,
         rows=tuple(_row(measure) for measure in comparison.measures),
-        note="Over rows that both runs scored. p is two-sided, of the sign-flip permutation test or, of a measure of "
-        "the whole run, of drawing rows anew; adjusted by Holm over this table. Detectable: the true difference that "
-        "so many rows show in 80 % of runs. Rows needed: to show the minimum effect as often.",
+        note="Over rows that both runs scored. p is two-sided, of the sign-flip permutation test (of values of 0 "
+        "and 1, McNemar's mid-p) or, of a measure of the whole run, of drawing rows anew; adjusted by Holm over this "
+        "table. Detectable: the true difference that so many rows show in 80 % of runs. Rows needed: to show the "
+        "minimum effect as often.",
     )
 
 

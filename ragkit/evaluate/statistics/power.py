@@ -14,17 +14,15 @@ _LEVEL, _POWER = 0.975, 0.8  # two-sided 5 %
 _NORMAL_REACH = NormalDist().inv_cdf(_LEVEL) + NormalDist().inv_cdf(_POWER)
 
 
-def detectable_effect(spread: float, n: int, *, step: float = 0.0) -> float:
+def detectable_effect(spread: float, n: int) -> float:
     """Give the smallest true mean difference that n pairs show with 80 % power at a two-sided level of 5 %.
 
-    (t(0.975) + t(0.8)) * spread / sqrt(n), both quantiles of Student's t with n - 1 degrees of freedom. An exact test
-    of sums that lie a step apart loses half a step (the continuity correction), so that much is added to the sum.
-    Source: Cohen, Statistical Power Analysis for the Behavioral Sciences, 1988, section 2.4.
+    (t(0.975) + t(0.8)) * spread / sqrt(n), both quantiles of Student's t with n - 1 degrees of freedom. Source: Cohen,
+    Statistical Power Analysis for the Behavioral Sciences, 1988, section 2.4.
 
     Args:
         spread: Standard deviation of the differences, dividing by n - 1.
         n: Pairs.
-        step: Between neighbouring sums of the differences: 2 for values of 0 and 1, else near 0.
 
     Returns:
         A size in the unit of `spread`; NaN for fewer than two pairs.
@@ -36,16 +34,15 @@ def detectable_effect(spread: float, n: int, *, step: float = 0.0) -> float:
     if n < 2:
         return nan
     quantiles = student_quantile(_LEVEL, n - 1) + student_quantile(_POWER, n - 1)
-    return float(quantiles * spread / n**0.5) + step / (2 * n)
+    return float(quantiles * spread / n**0.5)
 
 
-def rows_needed(spread: float, effect: float, *, step: float = 0.0) -> int | None:
+def rows_needed(spread: float, effect: float) -> int | None:
     """Give the smallest number of pairs of which `detectable_effect` is at most `effect`.
 
     Args:
         spread: Standard deviation of the differences.
         effect: The true mean difference to show.
-        step: As in `detectable_effect`.
 
     Returns:
         At least 2; None where no number is enough or none can be told (an effect of 0, a spread of NaN).
@@ -59,7 +56,7 @@ def rows_needed(spread: float, effect: float, *, step: float = 0.0) -> int | Non
     # Student's quantiles are larger than the normal ones, so the answer lies at or behind the normal one.
     start = max(2, int((_NORMAL_REACH * spread / effect) ** 2))
     width = 1
-    while detectable_effect(spread, start + width, step=step) > effect:
+    while detectable_effect(spread, start + width) > effect:
         width *= 2
     near = range(start, start + width)
-    return start + bisect_left(near, True, key=lambda n: detectable_effect(spread, n, step=step) <= effect)
+    return start + bisect_left(near, True, key=lambda n: detectable_effect(spread, n) <= effect)

@@ -2,6 +2,6 @@
 
 Open first: `predictor.py` (the one-method seam), then `baselines.py` (majority, chance, nearest neighbours, gazetteer),
 `fewshot.py` (a chat model shown examples), `runners.py` (classification and entities over a run's folder) and
-`rewriting.py` (translation).
+`rewriting.py` (translation, summaries).
 May import what `ragkit.evaluate` may.
 """

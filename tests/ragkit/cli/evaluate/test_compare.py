@@ -83,6 +83,7 @@ def test_a_page_is_written(ragkit: Callable[..., Any], runs: Path) -> None:
         (("{runs}/good.json", "{runs}/bad.json", "--min-effect", "-1"), "at least 0, got -1"),
         (("{runs}/good.json", "{runs}/bad.json", "--measures", ","), "No measure is named"),
         (("{runs}/good.json", "{runs}/damaged.json"), "damaged.json: it is not JSON"),
+        (("{runs}/good.json", "{runs}/bad.json", "--out", "{runs}/damaged.json/page.html"), "damaged.json"),
         (("{runs}/good.json",), "B"),
     ],
 )

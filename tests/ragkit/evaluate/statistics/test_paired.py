@@ -11,7 +11,7 @@ from scipy import stats
 
 from ragkit.errors import InputError
 from ragkit.evaluate.statistics.estimate import Statistic
-from ragkit.evaluate.statistics.paired import compare_paired, compare_paired_lines, compare_statistic
+from ragkit.evaluate.statistics.paired import compare_paired, compare_paired_lines, compare_statistic, mid_p
 from ragkit.evaluate.statistics.power import detectable_effect
 
 VALUES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=12)
@@ -48,6 +48,21 @@ def test_many_rows_have_the_p_of_scipy_within_the_error_of_drawing() -> None:
     assert compare_paired(a.tolist(), b.tolist()).p == pytest.approx(oracle.pvalue, abs=0.015)
 
 
+def test_values_of_0_and_1_have_the_mid_p_of_mcnemars_test() -> None:
+    # 10 gained, 2 lost: P(X <= 2) of 12 coins is 79 / 4096, and half of P(X = 2) = 66 / 4096 counts, on two sides.
+    a, b = [0.0] * 10 + [1.0] * 2 + [1.0] * 30, [1.0] * 10 + [0.0] * 2 + [1.0] * 30
+    assert compare_paired(a, b).p == pytest.approx((2 * 79 - 66) / 4096)
+
+
+@given(st.integers(0, 60), st.integers(0, 60))
+def test_the_mid_p_is_scipys_exact_p_less_the_chance_of_what_was_seen(gained: int, lost: int) -> None:
+    exact = stats.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
+    seen = stats.binom.pmf(gained, gained + lost, 0.5)
+    expected = 1.0 if gained == lost else exact - seen
+    assert mid_p(gained, lost) == pytest.approx(expected)
+    assert mid_p(gained, lost) == mid_p(lost, gained)
+
+
 def test_few_rows_have_students_interval() -> None:
     a, b = reciprocal_ranks(1, 100), reciprocal_ranks(2, 100)
     oracle = stats.ttest_rel(b, a).confidence_interval()
@@ -81,7 +96,7 @@ def test_systems_that_never_differ_have_p_1_and_no_power_to_speak_of() -> None:
 
 def test_one_row_shows_nothing() -> None:
     found = compare_paired([0.0], [1.0])
-    assert (found.difference, found.p, found.n, found.needed) == (1.0, 1.0, 1, None)
+    assert (found.difference, found.p, found.n, found.needed) == (1.0, 0.5, 1, None)
     assert math.isnan(found.low)
 
 
@@ -142,7 +157,7 @@ def test_values_of_0_and_1_have_the_interval_of_shares() -> None:
     found = compare_paired([0.0] * 18 + [1.0, 0.0], [0.0] * 15 + [1.0] * 3 + [0.0, 0.0])
     assert (found.low, found.high) == pytest.approx((-0.1240, 0.3059), abs=5e-4)
     spread = float(np.std([1, 1, 1, -1] + [0] * 16, ddof=1))
-    assert found.detectable == pytest.approx(detectable_effect(spread, 20) + 1 / 20)
+    assert found.detectable == pytest.approx(detectable_effect(spread, 20))
 
 
 def test_differences_of_shares_against_none_have_the_same_interval() -> None:

@@ -9,7 +9,7 @@ from ragkit.evaluate.outcome import Unscored
 from ragkit.evaluate.runs import RunFolder
 from ragkit.evaluate.tasks.baselines import CopySource
 from ragkit.evaluate.tasks.predictor import Item
-from ragkit.evaluate.tasks.rewriting import translate
+from ragkit.evaluate.tasks.rewriting import summarise, translate
 
 ITEMS = [
     Item("1", "ein Mann fährt ein rotes Rad", "ein Mann fährt ein rotes Fahrrad"),
@@ -38,3 +38,19 @@ def test_a_reply_that_is_empty_is_left_out(tmp_path: Path) -> None:
         result = translate(run, ITEMS, Silent())
     assert result.estimates["corpus_BLEU"].coverage == 0.0
     assert result.estimates["chrF"].reasons == {"the reply is empty": 2}
+
+
+def test_summaries_are_scored_by_rouge_row_by_row(tmp_path: Path) -> None:
+    items = [Item("1", "A cat sat", "The cats sat."), Item("2", "No dog", "A bird sings.")]
+    with RunFolder.open(tmp_path / "run", command="test", dataset="test", config={}) as run:
+        result = summarise(run, items, CopySource())
+    assert list(result.estimates) == ["rouge1", "rouge2", "rougeL", "rougeLsum"]
+    assert result.rows[0].outcomes["rouge1"] == pytest.approx(2 / 3)
+    assert result.estimates["rouge1"].value == pytest.approx(1 / 3)
+
+
+def test_a_summary_that_failed_is_left_out_of_every_rouge(tmp_path: Path) -> None:
+    with RunFolder.open(tmp_path / "run", command="test", dataset="test", config={}) as run:
+        result = summarise(run, ITEMS, Silent())
+    assert {estimate.coverage for estimate in result.estimates.values()} == {0.0}
+    assert result.estimates["rouge2"].reasons == {"the reply is empty": 2}
