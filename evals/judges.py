@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,15 +85,19 @@ def people_alone(rated: Sequence[RatedAnswer]) -> float:
     return krippendorff_alpha(ratings, level="ordinal")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(prog="python -m evals.judges", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--data", type=Path, default=Settings.from_environment().data)
     parser.add_argument("--judge", nargs="+", default=list(DETECTORS), choices=DETECTORS)
     parser.add_argument("--labels", type=int, default=60, help="how many answers people label")
     parser.add_argument("--times", type=int, default=500, help="how often other answers are chosen for it")
     parser.add_argument("--write", type=Path, metavar="FILE", help="keep the agreement with people, for the reports")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    if not (options.data / "mtrag").is_dir():
+        sys.stderr.write(f"{options.data / 'mtrag'} is not there: set RAGKIT_DATA or pass --data.\n")
+        return 1
     encoder = SentenceEncoder.load(None)
     fresh = answers(options.data, part=1)
     rated = [*fresh, *answers(options.data, part=0)]
@@ -110,6 +115,7 @@ def main() -> None:
     note = f"People among themselves: Krippendorff's alpha {people_alone(rated):.3f} (ordinal)."
     title = f"MTRAG: {len(rated)} answers with passages, mean faithfulness {np.mean(human):.3f} (0 no, 1 yes)."
     print_report(Report("Judges and people", title, (note,), sections), {}, Console(width=150))
+    return 0
 
 
 def _beside(name: str, verdict: Sequence[Outcome], human: Sequence[float], fresh: int) -> Calibration:
@@ -148,4 +154,4 @@ def _repeated(said: Mapping[str, Sequence[Outcome]], human: Sequence[float], lab
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -67,6 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     data = given.data or Settings.from_environment().data
     folder = data if is_collection(data) else data / given.folder
+    if not folder.is_dir():
+        sys.stderr.write(f"{folder} is not there: set RAGKIT_DATA or pass --data.\n")
+        return 1
     with tempfile.TemporaryDirectory(prefix="ragkit-msmarco-") as temporary:
         runs = given.out or Path(temporary)
         try:

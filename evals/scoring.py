@@ -54,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.score:
         return _score(*map(Path, given.score))
     qrels = (given.data or Settings.from_environment().data) / "msmarco_passage" / "qrels.dev.small.tsv"
+    if not qrels.is_file():
+        sys.stderr.write(f"{qrels} is not there: set RAGKIT_DATA or pass --data.\n")
+        return 1
     with tempfile.TemporaryDirectory(prefix="ragkit-scoring-") as temporary:
         work = Path(temporary)
         run = work / ("run.trec.gz" if given.packed else "run.trec")
