@@ -1,7 +1,8 @@
 """What a command line chooses: the part of a set that is measured, and a chat model or another function of yours.
 
-LangChain's models are wrapped in a line: `def model(): return LangChainChat(ChatOpenAI(model="..."), name="...")` with
-`LangChainChat` of `ragkit.evaluate.judges.langchain`. SPECs (`local:...`, `openai:...`) come with ragkit's own models.
+A chat model is named by a SPEC (`local:<hub id or folder>`, `openai:<model>`), or is what a function of yours gives.
+LangChain's models are wrapped in a line: `def model(): return LangChainChat(ChatXai(model="..."), name="...")` with
+`LangChainChat` of `ragkit.evaluate.judges.langchain`.
 """
 
 from __future__ import annotations
@@ -44,14 +45,22 @@ def add_model_option(parser: argparse.ArgumentParser) -> None:
     """Let the command line name a chat model."""
     parser.add_argument(
         "--model",
-        metavar="MODULE:FUNCTION",
-        help="a function that gives a chat model (ragkit.evaluate.chat.ChatModel); modules here are found. "
-        "SPECs such as local:... come with ragkit's own chat models",
+        metavar="SPEC",
+        help="local:<hub id or folder>, openai:<model>, or MODULE:FUNCTION, a function that gives a chat model "
+        "(ragkit.evaluate.chat.ChatModel); modules here are found",
     )
 
 
 def chat_model(name: str) -> ChatModel:
-    """Give the chat model that the function `name` makes; raises as `function_named`."""
+    """Give the chat model that a SPEC names, or that the function `name` makes.
+
+    Raises:
+        ConfigError: As `ragkit.compose.evaluated_model` of a SPEC, as `function_named` of anything else.
+    """
+    if name.partition(":")[0] in ("local", "openai"):
+        from ragkit.compose import evaluated_model
+
+        return evaluated_model(name)
     model: ChatModel = function_named(name, "chat model")()
     return model
 

@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ragkit.answer.rag import Rag as Rag
+    from ragkit.compose import chat_model as chat_model
     from ragkit.compose import open as open  # noqa: A004 - ragkit.open reads as it should
     from ragkit.embed.embeddings import SentenceEmbeddings as SentenceEmbeddings
     from ragkit.errors import RagkitError as RagkitError
+    from ragkit.models.local.chat import LocalChatModel as LocalChatModel
+    from ragkit.models.openai.chat import OpenAIChatModel as OpenAIChatModel
     from ragkit.retrieve.retrievers import BM25Retriever as BM25Retriever
     from ragkit.retrieve.retrievers import DenseRetriever as DenseRetriever
     from ragkit.retrieve.retrievers import HybridRetriever as HybridRetriever
@@ -48,9 +51,12 @@ _ROOM_OF = {
     "FaissVectorStore": "ragkit.views.vector_store",
     "Hit": "ragkit.types",
     "HybridRetriever": "ragkit.retrieve.retrievers",
+    "LocalChatModel": "ragkit.models.local.chat",
+    "OpenAIChatModel": "ragkit.models.openai.chat",
     "Rag": "ragkit.answer.rag",
     "RagkitError": "ragkit.errors",
     "SentenceEmbeddings": "ragkit.embed.embeddings",
+    "chat_model": "ragkit.compose",
     "open": "ragkit.compose",
 }
 

@@ -15,6 +15,12 @@
     │   └── IndexMismatchError (ValueError)  built with another embedding model or dimension
     └── ModelError (RuntimeError)          a model's files are missing or wrong, or it failed
         ├── ModelFilesError
+        ├── ContextLengthError (ValueError)  prompt and answer do not fit the model's context
+        ├── ModelAccessError (PermissionError)  the server refuses the key, or what the key may do
+        ├── ModelRequestError (ValueError)  the server says that the request itself is wrong
+        ├── ModelTimeoutError (TimeoutError)  it took longer than the caller would wait
+        ├── ModelUnavailableError (ConnectionError)  the server failed, broke off or cannot be reached
+        ├── RateLimitError                 the server asks for patience; `retry_after_s` says how much
         └── OutputParseError               it answered, but not in the form asked for; `raw_output` is what it said
 
 Every message says what was wrong (with the value), what was expected and what to do.
@@ -24,15 +30,21 @@ from __future__ import annotations
 
 __all__ = [
     "ConfigError",
+    "ContextLengthError",
     "DocumentNotFoundError",
     "IndexMismatchError",
     "InputError",
     "LoadError",
     "MissingExtraError",
+    "ModelAccessError",
     "ModelError",
     "ModelFilesError",
+    "ModelRequestError",
+    "ModelTimeoutError",
+    "ModelUnavailableError",
     "OutputParseError",
     "RagkitError",
+    "RateLimitError",
     "StoreDamagedError",
     "StoreError",
     "StoreFullError",
@@ -121,6 +133,69 @@ class ModelError(RagkitError, RuntimeError):
 
 class ModelFilesError(ModelError):
     """A model's files are missing, incomplete or not what was expected."""
+
+
+class ContextLengthError(ModelError, ValueError):
+    """Prompt and answer do not fit the model's context.
+
+    Attributes:
+        prompt_tokens: Length of the prompt; None where only the server knows.
+        context_tokens: What the model can hold; None where only the server knows.
+    """
+
+    def __init__(self, message: str, *, prompt_tokens: int | None = None, context_tokens: int | None = None) -> None:
+        super().__init__(message)
+        self.prompt_tokens = prompt_tokens
+        self.context_tokens = context_tokens
+
+
+class ModelAccessError(ModelError, PermissionError):
+    """The server refuses the key, or what the key is allowed to do (401, 403)."""
+
+
+class ModelRequestError(ModelError, ValueError):
+    """The server says that the request is wrong, so that asking again cannot help (400, 404, 422 …).
+
+    Attributes:
+        status: The HTTP status; None where the server told it in a stream.
+        code: The server's own name of the fault, such as `model_not_found`; None where it gave none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+class ModelTimeoutError(ModelError, TimeoutError):
+    """A model took longer than the caller would wait, for one attempt or in all."""
+
+
+class ModelUnavailableError(ModelError, ConnectionError):
+    """The server failed (5xx), broke off in the middle, said what cannot be read, or cannot be reached.
+
+    Attributes:
+        status: The HTTP status; None where there was none.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+class RateLimitError(ModelError):
+    """The server asks for patience (429).
+
+    Attributes:
+        retry_after_s: How long it asked to wait, in seconds; None where it did not say.
+        quota: Whether the account has nothing left, so that waiting cannot help (`insufficient_quota`).
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, quota: bool = False) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.quota = quota
 
 
 class OutputParseError(ModelError):

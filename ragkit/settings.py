@@ -60,6 +60,18 @@ class Settings:
     """Folder of everything Hugging Face keeps, the models in its `hub`; used where HF_HUB_CACHE is not set."""
     hub_token: str | None = _key("HF_TOKEN", str, None, secret=True)
     """Token for private models; never shown."""
+    openai_key: str | None = _key("OPENAI_API_KEY", str, None, secret=True)
+    """Key for models named `openai:…`; never shown."""
+    openai_base_url: str | None = _key("OPENAI_BASE_URL", str, None)
+    """Server of models named `openai:…`, with its `/v1`; None for OpenAI's own."""
+    openai_organization: str | None = _key("OPENAI_ORG_ID", str, None)
+    """Organisation that OpenAI bills; None for the key's own."""
+    openai_project: str | None = _key("OPENAI_PROJECT_ID", str, None)
+    """Project that OpenAI bills; None for the key's own."""
+    vocabulary_folder: Path | None = _key("TIKTOKEN_CACHE_DIR", Path, None)
+    """Folder of tiktoken's vocabulary files, for exact counts of tokens; None for estimates. Nothing is fetched."""
+    prices: Path | None = _key("RAGKIT_PRICES", Path, None)
+    """Prices of your own, laid over those of `ragkit/remote/prices.json` and in its form."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # The suite is red for a change's own fault only: the same examples each time. `sh scripts/test slow` draws new ones.
@@ -23,6 +27,22 @@ def data() -> Path:
     folder = Path(os.environ.get("RAGKIT_DATA") or ROOT / "../shared/data")
     if not folder.is_dir():
         pytest.skip(f"real data is not at hand: {folder} is missing (set RAGKIT_DATA)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def copy_model() -> Path:
+    """A folder with a very small chat model that calls tools, trained once per machine and version of its script."""
+    script = ROOT / "tests/models/copy_model.py"
+    cache = ROOT / ".cache/models"
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / ".gitignore").write_text("*\n")
+    folder = cache / f"copy-{sha256(script.read_bytes()).hexdigest()[:16]}"
+    with FileLock(f"{folder}.lock"):  # suites that run side by side train it once
+        if not folder.is_dir():
+            half = folder.with_suffix(".half")
+            subprocess.run([sys.executable, script, half], check=True, timeout=1800)
+            half.rename(folder)
     return folder
 
 

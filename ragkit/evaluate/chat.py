@@ -44,8 +44,8 @@ class Reply:
     text: str
     input_tokens: int = 0
     output_tokens: int = 0
-    cost_usd: float = 0.0
-    """What the provider charges, in US dollars; 0 where unknown or free."""
+    cost_usd: float | None = 0.0
+    """What the provider charges, in US dollars; 0 where it is free, None where no price is known."""
     seconds: float = 0.0
     """How long the model took when it was really asked; a replay keeps the time of the first asking."""
 

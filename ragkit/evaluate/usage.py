@@ -26,8 +26,21 @@ class Usage:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
+    """Of the calls whose price is known."""
+    unpriced_calls: int = 0
+    """Calls whose price is not known: they may have cost something."""
     latencies_s: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Seconds of each single step by its name, such as `row` or `reply`; any order."""
+
+    @property
+    def cost(self) -> str:
+        """What the calls cost, in words: those whose price nobody knows are counted, never taken for free."""
+        cost = f"${self.cost_usd:,.4f}"
+        if not self.unpriced_calls:
+            return cost
+        if self.unpriced_calls == self.calls:
+            return "unpriced"
+        return f"{cost}, and {self.unpriced_calls:,} calls unpriced"
 
     def as_dict(self) -> dict[str, Any]:
         """Give the content of `usage.json`; latencies as counts and percentiles, in seconds to the microsecond."""
@@ -37,6 +50,7 @@ class Usage:
             "input_tokens": self.input_tokens,
             "output_tokens": self.output_tokens,
             "cost_usd": round(self.cost_usd, 9),
+            "unpriced_calls": self.unpriced_calls,
             "latency_s": {name: _spread(values) for name, values in self.latencies_s.items() if len(values)},
         }
 
@@ -58,7 +72,8 @@ def usage_of(blocks: Iterable[tuple[float, int]], replies: Iterable[Reply]) -> U
         calls=len(asked),
         input_tokens=sum(reply.input_tokens for reply in asked),
         output_tokens=sum(reply.output_tokens for reply in asked),
-        cost_usd=sum((reply.cost_usd for reply in asked), 0.0),
+        cost_usd=sum((reply.cost_usd or 0.0 for reply in asked), 0.0),
+        unpriced_calls=sum(reply.cost_usd is None for reply in asked),
         latencies_s={name: values for name, values in latencies.items() if values},
     )
 

@@ -1,10 +1,16 @@
-"""A pytest plugin: a test fails when quality is lost, with the comparison as its message.
+"""The pytest plugin: quality that is not lost, and recordings in the place of a network and of weights.
 
     def test_retrieval_keeps_its_quality(ragkit_quality):
         ragkit_quality.check(rows, baseline="tests/baselines/retrieval.json", measures=["nDCG@10"])
 
-`pytest --ragkit-update-baselines` writes the baselines anew. Installed with ragkit; nothing is loaded until a test asks
-for the fixture.
+    @pytest.mark.ragkit_cassette
+    def test_the_client_answers(): ...
+
+    def test_the_model_answers(ragkit_generations):
+        model = ragkit_generations(lambda: LocalChatModel(model="..."))
+
+`pytest --ragkit-update-baselines` writes the baselines anew, `pytest --ragkit-record` the recordings. Installed with
+ragkit; nothing is loaded until a test asks.
 """
 
 from __future__ import annotations
@@ -15,14 +21,43 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ragkit.testing.cassettes.fixtures import (
+    _ragkit_cassette_of_marker,
+    add_options,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_terminal_summary,
+    ragkit_cassette,
+    ragkit_cassette_dir,
+    ragkit_generations,
+    ragkit_vcr_config,
+)
+
 if TYPE_CHECKING:
     from ragkit.evaluate.comparison.measured import Measured
     from ragkit.evaluate.comparison.verdicts import Comparison
     from ragkit.evaluate.outcome import Row
 
-__all__ = ["Quality", "pytest_addoption", "ragkit_quality"]
+__all__ = [
+    "Quality",
+    "_ragkit_cassette_of_marker",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_runtest_makereport",
+    "pytest_terminal_summary",
+    "ragkit_cassette",
+    "ragkit_cassette_dir",
+    "ragkit_generations",
+    "ragkit_quality",
+    "ragkit_vcr_config",
+]
 
 _OPTION = "--ragkit-update-baselines"
+
+# Asserts of the contracts, which are not tests of this project's own, show their values too.
+pytest.register_assert_rewrite("ragkit.testing.contracts")
 
 
 class Quality:
@@ -88,7 +123,8 @@ def _measured(given: Path | str | Measured | Sequence[Row]) -> Measured:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that writes baselines."""
+    """Add the options that write baselines and recordings."""
+    add_options(parser)
     parser.getgroup("ragkit").addoption(
         _OPTION, action="store_true", help="Write ragkit's quality baselines anew instead of comparing with them."
     )

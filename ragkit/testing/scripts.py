@@ -1,17 +1,19 @@
-"""Chat models that say what a test tells them to, and one that keeps count of what was paid."""
+"""Scripted models for judges and evaluations (the seam of `ragkit.evaluate.chat`), and one that counts what was paid.
+
+For programs that take LangChain chat models there is `ragkit.testing.scripted_chat`.
+"""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ragkit.errors import ModelError
 from ragkit.evaluate.chat import Ask, ChatModel, Reply
+from ragkit.testing.lines import Lines
 
 __all__ = ["Line", "MeteredModel", "ScriptedModel"]
 
@@ -39,8 +41,7 @@ class ScriptedModel:
         self.card: Mapping[str, Any] = {"name": name}
         self.asks: list[Ask] = []
         """Every question so far, in order."""
-        self._answer = script if callable(script) else None
-        self._lines: deque[Line] = deque() if callable(script) else deque(script)
+        self._lines: Lines[Ask, Line] = Lines(script)
         self._lock = threading.Lock()
 
     def reply(self, ask: Ask) -> Reply:
@@ -52,10 +53,7 @@ class ScriptedModel:
         """
         with self._lock:
             self.asks.append(ask)
-            if self._answer is None and not self._lines:
-                raise ModelError(f"the script has no line left for question {len(self.asks)}: give it more replies.")
-            line = None if self._answer is not None else self._lines.popleft()
-        said = self._answer(ask) if self._answer is not None else line
+        (said,) = self._lines.next(ask)
         if isinstance(said, Exception):
             raise said
         return said if isinstance(said, Reply) else Reply(text=str(said))

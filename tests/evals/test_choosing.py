@@ -42,6 +42,14 @@ def test_a_model_is_made_by_the_function_named(tmp_path: Path, monkeypatch: pyte
         chat_model("broken_models_of_a_test:small")
 
 
+def test_a_model_is_named_by_a_spec(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-a-real-key-000")
+    assert chat_model("openai:gpt-4.1-mini").card["name"] == "openai:gpt-4.1-mini"
+    monkeypatch.delenv("OPENAI_API_KEY")
+    with pytest.raises(ConfigError, match=r"openai:gpt-4\.1-mini needs a key: set OPENAI_API_KEY"):
+        chat_model("openai:gpt-4.1-mini")
+
+
 @pytest.mark.parametrize("module", ["no_such_models", "no_such_models.of_mine"])
 def test_a_module_that_is_not_there_is_named(module: str) -> None:
     with pytest.raises(ConfigError, match=f"there is no module {module} to import the condenser from"):

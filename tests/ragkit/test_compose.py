@@ -73,10 +73,27 @@ def test_embeddings_of_another_dimension_are_refused(tmp_path: Path, docs: Path,
         ragkit.open(tmp_path / "store", embeddings=DeterministicFakeEmbedding(size=9), settings=settings)
 
 
-@pytest.mark.parametrize("spec", ["magic", "local:", "openai:text-embedding-3-small", ""])
+@pytest.mark.parametrize("spec", ["magic", "local:", "OpenAI:text-embedding-3-small", ""])
 def test_a_spec_that_names_no_local_model_is_refused(tmp_path: Path, settings: Settings, spec: str) -> None:
     with pytest.raises(ConfigError, match="expected local:<hub id or folder>"):
         ragkit.open(tmp_path / "store", embeddings=spec, settings=settings)
+
+
+def test_a_spec_of_openai_that_names_no_model_is_refused(tmp_path: Path, settings: Settings) -> None:
+    with pytest.raises(ConfigError, match="embeddings 'openai:' name no model: expected such as openai:text-embedding"):
+        ragkit.open(tmp_path / "store", embeddings="openai:", settings=settings)
+
+
+def test_a_model_of_openai_is_found_again_without_asking_it_and_without_a_key(
+    tmp_path: Path, settings: Settings
+) -> None:
+    with ragkit.open(tmp_path / "store", embeddings="openai:text-embedding-3-large@256", settings=settings):
+        pass
+    with ragkit.open(tmp_path / "store", settings=settings) as again:
+        assert again.collection.encoder is not None
+        assert again.collection.encoder.card.model == "openai:text-embedding-3-large@256"
+        assert again.collection.encoder.card.dim == 256
+        assert again.search("apples", mode="bm25") == []
 
 
 def test_another_answerer_is_refused(tmp_path: Path, settings: Settings) -> None:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ragkit.cli.evaluate.judging import JUDGES, named_judge, spent_in
 from ragkit.cli.evaluate.progress import rows_bar
 from ragkit.cli.terminal import JsonFlag, emit_json, spoken_warnings
 from ragkit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ragkit.cli.evaluate.judging import NamedJudge
     from ragkit.encoder import Encoder
     from ragkit.evaluate.answers.said import Answers
     from ragkit.evaluate.data.answers import AnswerRow
@@ -37,10 +39,12 @@ def answers(
     ] = "extractive",
     judge: Annotated[
         str,
-        typer.Option(
-            "--judge", metavar="support|support+embedding|overlap|embedding", help="Who says that a quote is enough."
-        ),
+        typer.Option("--judge", metavar="NAME|SPEC", help=f"Who says that a quote is enough: {JUDGES}."),
     ] = "support",
+    workers: Annotated[
+        int,
+        typer.Option("--workers", metavar="N", min=1, help="Questions to a chat model that judges under way at once."),
+    ] = 1,
     json: JsonFlag = False,
 ) -> None:
     """Measure answers: right, quoted, and declined where the documents do not answer; with intervals.
@@ -51,16 +55,14 @@ def answers(
     Example: ragkit eval answers --data questions.jsonl --store ./store --out runs/answers
     """
     from ragkit.evaluate.answers.run import answers_config, evaluate_answers, read_questions
-    from ragkit.evaluate.judges.detectors import beside_people, detector, detector_threshold
     from ragkit.evaluate.runs import RunFolder
 
     questions = read_questions(data)
     with spoken_warnings(), ExitStack() as opened:
         answering = _answering(opened, store, predictions, model, questions.rows)
-        judging = detector(judge, _encoder(store, out) if "embedding" in judge else None)
-        threshold = detector_threshold(judge, "response")
+        named = named_judge(judge, unit="response", encoder=lambda: _encoder(store, out), workers=workers)
         inputs = {"data": data} | ({"predictions": predictions} if predictions else {})
-        config = answers_config(answering, judging, entailed_from=threshold)
+        config = answers_config(answering, named.judge, entailed_from=named.threshold)
         run = opened.enter_context(
             RunFolder.open(
                 out, command="eval answers", dataset=data.name, config=config, inputs=inputs, seeds={"bootstrap": 0}
@@ -71,11 +73,12 @@ def answers(
                 run,
                 questions,
                 answering,
-                judging,
-                entailed_from=threshold,
-                calibrated=beside_people(judge),
+                named.in_run(run),
+                entailed_from=named.threshold,
+                calibrated=_calibrated(named, judge),
                 progress=progress,
             )
+        spent = spent_in(run, judge)
     if json:
         emit_json(done.metrics)
         return
@@ -84,6 +87,8 @@ def answers(
     from ragkit.evaluate.reports.terminal import print_report
 
     print_report(done.report, done.estimates, Console())
+    if spent:
+        typer.echo(f"\n{spent}", err=True)
     typer.echo(f"\nWritten: {out / 'report.html'}", err=True)
 
 
@@ -103,6 +108,18 @@ def _answering(
 
     rag = open_rag(store, create=False, read_only=not os.access(store, os.W_OK), model=model)
     return CollectionAnswers(opened.enter_context(rag))
+
+
+def _calibrated(named: NamedJudge, name: str) -> str:
+    """Say how far the judge agrees with people."""
+    from ragkit.evaluate.judges.detectors import beside_people
+
+    if named.chat is None:
+        return beside_people(name)
+    return (
+        f"Before its means are read: how far the judge {name} agrees with people is not known here; "
+        "`ragkit eval groundedness` on labelled responses tells."
+    )
 
 
 def _encoder(store: Path | None, out: Path) -> Encoder | None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ragkit.cli.evaluate.judging import JUDGES, named_judge, spent_in
 from ragkit.cli.evaluate.progress import rows_bar
 from ragkit.cli.evaluate.shown import OutFolder
 from ragkit.cli.terminal import JsonFlag, emit_json, spoken_warnings
@@ -25,7 +26,8 @@ def groundedness(
     ],
     out: OutFolder,
     judge: Annotated[
-        str, typer.Option(metavar="support|support+embedding|overlap|embedding", help="Who judges.")
+        str,
+        typer.Option(metavar="NAME|SPEC", help=f"Who judges: {JUDGES}."),
     ] = "support",
     threshold: Annotated[
         float | None,
@@ -39,22 +41,28 @@ def groundedness(
     embeddings: Annotated[
         str | None, typer.Option(metavar="SPEC", help="Embedding model of the judge, such as local:<hub id or folder>.")
     ] = None,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="Questions to a chat model under way at once.")] = 1,
     json: JsonFlag = False,
 ) -> None:
     """Judge labelled responses, and say how well the judge finds the unsupported ones.
+
+    A chat model is asked about each claim, and never the same thing twice in a run, however often it is resumed.
 
     Example: ragkit eval groundedness --data responses.jsonl --out runs/support
     """
     from ragkit.compose import encoder_for
     from ragkit.evaluate.groundedness.run import evaluate_groundedness, load_groundedness, notes_on
-    from ragkit.evaluate.judges.detectors import detector, detector_threshold
     from ragkit.evaluate.runs import RunFolder
 
-    used = encoder_for(out, embeddings) if "embedding" in judge else None
-    judging = detector(judge, used)
-    chosen = detector_threshold(judge, unit) if threshold is None else threshold
-    source = "chosen on development data" if threshold is None else "given"
-    config = {"judge": dict(judging.card), "threshold": chosen, "threshold_from": source, "unit": unit}
+    named = named_judge(
+        judge, unit=unit, encoder=lambda: encoder_for(out, embeddings), threshold=threshold, workers=workers
+    )
+    config = {
+        "judge": dict(named.judge.card),
+        "threshold": named.threshold,
+        "threshold_from": named.source,
+        "unit": unit,
+    }
     rows = load_groundedness(data)
     opened = RunFolder.open(
         out,
@@ -68,13 +76,14 @@ def groundedness(
         done = evaluate_groundedness(
             run,
             rows,
-            judging,
-            threshold=chosen,
-            threshold_from=source,
+            named.in_run(run),
+            threshold=named.threshold,
+            threshold_from=named.source,
             notes=notes_on(data),
             unit=unit,
             progress=progress,
         )
+        spent = spent_in(run, judge)
     if json:
         emit_json(done.metrics)
         return
@@ -83,6 +92,8 @@ def groundedness(
     from ragkit.evaluate.reports.terminal import print_report
 
     print_report(done.report, done.estimates, Console())
+    if spent:
+        typer.echo(f"\n{spent}", err=True)
     typer.echo(f"\nWritten: {out / 'report.html'}", err=True)
 
 

@@ -22,7 +22,10 @@ def rerank(
     depth: Annotated[int, typer.Option("--depth", metavar="N", help="How many documents per query are scored.")] = 100,
     embeddings: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="local:<hub id or folder>; the packaged all-MiniLM-L6-v2 when not given."),
+        typer.Option(
+            metavar="SPEC",
+            help="local:<hub id or folder> or openai:<model>; the packaged all-MiniLM-L6-v2 when not given.",
+        ),
     ] = None,
     measures: MeasureNames = None,
     json: JsonFlag = False,

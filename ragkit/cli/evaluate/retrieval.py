@@ -30,7 +30,10 @@ def retrieval(
     ] = None,
     embeddings: Annotated[
         str | None,
-        typer.Option(metavar="SPEC", help="local:<hub id or folder>; the packaged all-MiniLM-L6-v2 when not given."),
+        typer.Option(
+            metavar="SPEC",
+            help="local:<hub id or folder> or openai:<model>; the packaged all-MiniLM-L6-v2 when not given.",
+        ),
     ] = None,
     measures: MeasureNames = None,
     inflation: Annotated[

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
+from langsmith import tracing_context
 
 from ragkit.errors import ConfigError, ModelError, shorten
 from ragkit.evaluate.chat import Ask, Message, Reply
@@ -23,7 +24,8 @@ _SECRET = re.compile("key|secret|password|authorization|credential|headers|token
 class LangChainChat:
     """A LangChain chat model, named and with its parameters on the card.
 
-    `max_retries` and timeouts are the model's own; a question is put to it once.
+    `max_retries` and timeouts are the model's own; a question is put to it once. It is told to nobody else: LangSmith is
+    off within, also where LANGSMITH_TRACING asks for it.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class LangChainChat:
         parameters: Mapping[str, Any] | None = None,
         schema: Literal["prompt", "response_format"] = "prompt",
         usd_per_million: tuple[float, float] = (0.0, 0.0),
+        cost: Callable[[Mapping[str, Any]], float | None] | None = None,
     ) -> None:
         """Wrap a model.
 
@@ -45,6 +48,8 @@ class LangChainChat:
             schema: How a question's JSON Schema reaches it: written under the system message, or as OpenAI's
                 `response_format`, for providers that decode under it.
             usd_per_million: Price of a million tokens read and written, in US dollars.
+            cost: Gives what a reply costs in US dollars by its `usage_metadata`, None where it is unpriced; takes the
+                place of `usd_per_million`.
 
         Raises:
             ConfigError: If `schema` is neither.
@@ -53,7 +58,7 @@ class LangChainChat:
             raise ConfigError(f"schema must be 'prompt' or 'response_format', got {shorten(repr(schema))}.")
         self._model = model
         self._schema = schema
-        self._prices = usd_per_million
+        self._cost = cost or _flat_price(*usd_per_million)
         told = _told(model) if parameters is None else dict(parameters)
         kind = type(model)
         self.card: Mapping[str, Any] = {
@@ -67,22 +72,25 @@ class LangChainChat:
         """Ask the model once.
 
         Raises:
-            ModelError: If it fails, in whatever way; its own error is the cause.
+            ModelError: If it fails, in whatever way; ragkit's own errors as they are, of others class and status, and
+                the error itself is the cause.
         """
         messages = [_KINDS[message.role](content=message.content) for message in self._messages(ask)]
         started = time.perf_counter()
         try:
-            said = self._bound(ask).invoke(messages)
+            with tracing_context(enabled=False):
+                said = self._bound(ask).invoke(messages)
+        except ModelError:
+            raise
         except Exception as error:  # each provider raises its own classes; what they have in common is only this
             status = getattr(error, "status_code", None)
             raise ModelError(f"{type(error).__name__}{f' ({status})' if status else ''}") from error
-        usage: Mapping[str, int] = said.usage_metadata or {}
-        read, written = usage.get("input_tokens", 0), usage.get("output_tokens", 0)
+        usage: Mapping[str, Any] = said.usage_metadata or {}
         return Reply(
             text=str(said.text),
-            input_tokens=read,
-            output_tokens=written,
-            cost_usd=(read * self._prices[0] + written * self._prices[1]) / 1e6,
+            input_tokens=usage.get("input_tokens", 0),
+            output_tokens=usage.get("output_tokens", 0),
+            cost_usd=self._cost(usage),
             seconds=time.perf_counter() - started,
         )
 
@@ -101,6 +109,10 @@ class LangChainChat:
         if first.role == "system":
             return [Message("system", f"{first.content}\n\n{wanted}"), *others]
         return [Message("system", wanted), first, *others]
+
+
+def _flat_price(read: float, written: float) -> Callable[[Mapping[str, Any]], float]:
+    return lambda usage: (usage.get("input_tokens", 0) * read + usage.get("output_tokens", 0) * written) / 1e6
 
 
 def _told(model: BaseChatModel) -> dict[str, Any]:

@@ -249,7 +249,7 @@ def _usage_facts(usage: Usage) -> Iterator[tuple[str, str]]:
         yield "Model calls", count(usage.calls)
         yield "Tokens in", count(usage.input_tokens)
         yield "Tokens out", count(usage.output_tokens)
-        yield "Cost", f"${usage.cost_usd:,.4f}"
+        yield "Cost", usage.cost
 
 
 def _latencies(usage: Usage) -> Iterator[_SectionView]:

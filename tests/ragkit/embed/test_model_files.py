@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import inspect
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from ragkit.embed.encoder import SentenceEncoder
-from ragkit.embed.hub import cached_snapshot, missing_files
-from ragkit.embed.model_files import DEFAULT_MODEL, find_model
+from ragkit.embed.model_files import DEFAULT_MODEL, ENCODER_PARTS, find_model, missing_files
 from ragkit.errors import ModelFilesError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -60,74 +57,19 @@ def test_a_model_in_the_hub_s_cache_is_found_offline(tmp_path: Path) -> None:
     assert (files.name, files.folder, files.sha256) == ("org/model", snapshot, "")
 
 
-def test_the_cache_is_read_as_the_hub_s_own_library_reads_it(tmp_path: Path) -> None:
-    snapshot_download = pytest.importorskip("huggingface_hub").snapshot_download
-    hub(tmp_path, "org/model")
-    theirs = snapshot_download("org/model", cache_dir=tmp_path, local_files_only=True)
-    assert str(cached_snapshot("org/model", hub_cache=tmp_path)) == theirs
+def test_a_download_takes_the_files_of_an_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def download(*_args: object, allow_patterns: list[str], **_kwargs: object) -> str:
+        assert allow_patterns == list(ENCODER_PARTS.wanted)
+        return str(hub(tmp_path, "org/model"))
 
-
-def test_a_revision_is_a_branch_or_a_commit(tmp_path: Path) -> None:
-    snapshot = hub(tmp_path, "org/model", ref="v2")
-    assert cached_snapshot("org/model", revision="v2", hub_cache=tmp_path) == snapshot
-    assert cached_snapshot("org/model", revision=COMMIT, hub_cache=tmp_path) == snapshot
-    assert cached_snapshot("org/model", revision="v3", hub_cache=tmp_path) is None
-
-
-def test_the_only_snapshot_is_taken_when_no_branch_is_kept(tmp_path: Path) -> None:
-    snapshot = hub(tmp_path, "org/model", ref=None)
-    assert cached_snapshot("org/model", hub_cache=tmp_path) == snapshot
-    hub(tmp_path, "org/model", "f" * 40, ref=None)
-    assert cached_snapshot("org/model", hub_cache=tmp_path) is None
-
-
-def test_an_incomplete_snapshot_is_not_taken(tmp_path: Path) -> None:
-    (hub(tmp_path, "org/model") / "model.safetensors").unlink()
-    assert cached_snapshot("org/model", hub_cache=tmp_path) is None
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert find_model("org/model", hub_cache=tmp_path).folder.name == COMMIT
 
 
 def test_offline_the_needed_files_are_named(tmp_path: Path) -> None:
     needed = r"modules\.json, config\.json, tokenizer\.json, model\.safetensors"
     with pytest.raises(ModelFilesError, match=rf"org/model is not in .* and downloads are off: .*{needed}"):
         find_model("org/model", downloads=False, hub_cache=tmp_path)
-
-
-def test_a_download_takes_no_pickle_and_no_token_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-
-    signature, calls = inspect.signature(huggingface_hub.snapshot_download), []
-
-    def download(*args: Any, **kwargs: Any) -> str:
-        calls.append(signature.bind(*args, **kwargs).arguments)
-        return str(hub(tmp_path, "org/model"))
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    files = find_model("org/model", hub_cache=tmp_path)
-    assert files.folder.name == COMMIT
-    assert (calls[0]["token"], calls[0]["cache_dir"]) == (False, tmp_path)
-    assert "*.bin" in calls[0]["ignore_patterns"]
-    assert "*.safetensors" not in calls[0]["allow_patterns"]  # model.onnx.safetensors and the like stay there
-
-
-def test_a_failed_download_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    def fail(*_args: Any, **_kwargs: Any) -> str:
-        raise LocalEntryNotFoundError("no connection")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
-    with pytest.raises(ModelFilesError, match=r"org/model could not be downloaded \(no connection\): check the name"):
-        find_model("org/model", hub_cache=tmp_path)
-
-
-def test_a_model_without_safetensors_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-
-    (tmp_path / "config.json").write_text("{}", encoding="ascii")
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_args, **_kwargs: str(tmp_path))
-    with pytest.raises(ModelFilesError, match=r"has no model\.safetensors on the hub: .*never a pickled \.bin"):
-        find_model("org/model", hub_cache=tmp_path / "cache")
 
 
 def test_an_old_layout_is_complete_with_its_inner_folder(tmp_path: Path) -> None:

@@ -379,6 +379,7 @@ def test_usage_adds_up_over_all_resumes(folder: Path) -> None:
         "input_tokens": 12,
         "output_tokens": 3,
         "cost_usd": 0.75,
+        "unpriced_calls": 0,
         "latency_s": None,
     }
     assert usage["latency_s"]["row"] == {"n": 3, "p50": 0.5, "p90": 1.7, "p95": 1.85, "p99": 1.97, "max": 2.0}

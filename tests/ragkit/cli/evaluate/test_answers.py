@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ragkit.testing.openai_replies import chat_reply
+from ragkit.testing.servers import LoopbackServer
+
 
 @pytest.fixture
 def questions(tmp_path: Path) -> Path:
@@ -88,3 +91,32 @@ def test_a_judge_with_embeddings_takes_the_model_of_the_collection(  # type: ign
 
 def test_help_has_an_example(ragkit) -> None:  # type: ignore[no-untyped-def]
     assert "Example: ragkit eval answers --data" in ragkit("eval", "answers", "--help").out
+
+
+def test_a_chat_model_says_whether_a_quote_is_enough(
+    ragkit,  # type: ignore[no-untyped-def]
+    store: Path,
+    questions: Path,
+    tmp_path: Path,
+    socket_enabled: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = chat_reply(json.dumps({"reason": "It stands there.", "verdict": "supported"}), usage=(100, 10))
+    out = tmp_path / "run"
+    with LoopbackServer(lambda asked: said) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        arguments = ("--data", questions, "--store", store, "--out", out, "--judge", "openai:house-model")
+        ran = ragkit("eval", "answers", *arguments, "--workers", 2)
+        asked = len(server.requests)
+        again = ragkit("eval", "answers", *arguments)
+        assert len(server.requests) == asked
+    assert (ran.code, again.code) == (0, 0), ran.err
+    assert (
+        f"{asked} questions to openai:house-model: {100 * asked:,} tokens in, {10 * asked} out, unpriced." in again.err
+    )
+    assert "how far the judge openai:house-model agrees with people is not known here" in (
+        (out / "report.html").read_text(encoding="utf-8")
+    )
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["measures"]["citation_recall"]["value"] == 1.0
+    assert metrics["config"]["entailed_from"] == 0.5

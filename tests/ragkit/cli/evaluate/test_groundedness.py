@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ragkit.cli.app import main
+from ragkit.testing.openai_replies import chat_reply
+from ragkit.testing.servers import Answer, Asked, LoopbackServer
 
 
 def _run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -75,6 +78,68 @@ def test_an_unknown_judge_is_wrong_use(responses: Path, tmp_path: Path, capsys: 
     code, _, err = _run(capsys, "--data", responses, "--out", tmp_path / "run", "--judge", "gpt")
     assert code == 2
     assert "there is no judge 'gpt'" in err
+
+
+KEY = "sk-proj-of-this-test-0123456"
+
+
+@pytest.fixture
+def judge(socket_enabled: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
+    """A server whose model says that giants build no bridges."""
+
+    def answer(asked: Asked) -> Answer:
+        *_, question = asked.json["messages"]
+        verdict = "not supported" if "A giant from" in question["content"] else "supported"
+        return chat_reply(json.dumps({"reason": "I have read it.", "verdict": verdict}), usage=(100, 10))
+
+    with LoopbackServer(answer) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("OPENAI_API_KEY", KEY)
+        yield server
+
+
+def test_a_chat_model_judges_and_its_cost_is_told(
+    responses: Path, tmp_path: Path, judge: LoopbackServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    code, out, err = _run(capsys, "--data", responses, "--out", run, "--judge", "openai:gpt-4.1-mini", "--workers", 4)
+    assert (code, "20 responses, 10 of them unsupported" in out) == (0, True)
+    # Each claim is asked about once: the responses are two, told ten times.
+    assert "2 questions to openai:gpt-4.1-mini: 200 tokens in, 20 out, $0.0001." in err
+    assert len(judge.requests) == 2
+    metrics = json.loads((run / "metrics.json").read_bytes())
+    assert metrics["measures"]["f1"]["value"] == 1.0
+    assert (metrics["config"]["threshold"], metrics["config"]["threshold_from"]) == (
+        0.5,
+        "the middle of the judge's scale",
+    )
+    assert metrics["config"]["judge"]["model"]["name"] == "openai:gpt-4.1-mini"
+    usage = json.loads((run / "usage.json").read_bytes())
+    assert (usage["calls"], usage["unpriced_calls"]) == (2, 0)
+    assert usage["cost_usd"] == pytest.approx((200 * 0.4 + 20 * 1.6) / 1e6)
+    assert all(KEY not in path.read_text(encoding="utf-8") for path in run.iterdir() if path.is_file())
+
+
+def test_a_resumed_run_asks_a_chat_model_nothing_twice(
+    responses: Path, tmp_path: Path, judge: LoopbackServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("--data", responses, "--out", tmp_path / "run", "--judge", "openai:house-model")
+    assert _run(capsys, *arguments)[0] == 0
+    (tmp_path / "run" / "rows.jsonl").unlink()
+    code, _, err = _run(capsys, *arguments)
+    assert (code, len(judge.requests)) == (0, 2)
+    assert "2 questions to openai:house-model: 200 tokens in, 20 out, unpriced." in err
+
+
+def test_a_chat_judge_without_a_key_is_one_sentence(
+    responses: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    code, _, err = _run(capsys, "--data", responses, "--out", tmp_path / "run", "--judge", "openai:gpt-4.1-mini")
+    assert code == 2
+    assert "openai:gpt-4.1-mini needs a key: set OPENAI_API_KEY" in err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_of_files_is_hashed_by_its_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -7,11 +8,14 @@ from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.tracers.langchain import wait_for_all_tracers
+from langsmith.utils import get_env_var, tracing_is_enabled
 from pydantic import SecretStr
 
-from ragkit.errors import ConfigError, ModelError
+from ragkit.errors import ConfigError, ModelError, RateLimitError
 from ragkit.evaluate.chat import Ask, Message, Reply
 from ragkit.evaluate.judges.langchain import LangChainChat
+from ragkit.testing.servers import Answer, LoopbackServer
 
 _ASK = Ask(messages=(Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Yes?")))
 _SCHEMA = Ask(messages=_ASK.messages, schema={"type": "object"})
@@ -23,7 +27,7 @@ class Chatty(BaseChatModel):
     temperature: float = 0.5
     api_key: SecretStr = SecretStr("sk-secret")
     more: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
-    fails: bool = False
+    fails: Any = None
     seen: list[Any] = []  # noqa: RUF012 - pydantic copies it
 
     @property
@@ -38,7 +42,7 @@ class Chatty(BaseChatModel):
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any
     ) -> ChatResult:
         if self.fails:
-            raise RefusedError
+            raise self.fails
         self.seen.append((messages, options))
         usage = {"input_tokens": 1000, "output_tokens": 10, "total_tokens": 1010}
         message = AIMessage(content=[{"type": "text", "text": "fine"}], usage_metadata=usage)
@@ -64,6 +68,21 @@ def test_the_reply_carries_text_tokens_and_cost() -> None:
 def test_a_model_that_counts_nothing_costs_nothing() -> None:
     reply = LangChainChat(FakeListChatModel(responses=["a"]), "fake").reply(_ASK)
     assert reply == Reply(text="a", seconds=reply.seconds)
+
+
+def test_the_cost_is_what_the_callers_function_says_and_none_where_there_is_no_price() -> None:
+    def cost(usage: Mapping[str, Any]) -> float | None:
+        return float(usage["output_tokens"]) if usage["input_tokens"] == 1000 else None
+
+    assert LangChainChat(Chatty(), "chatty-1", cost=cost).reply(_ASK).cost_usd == 10.0
+    assert LangChainChat(Chatty(), "chatty-1", cost=lambda usage: None).reply(_ASK).cost_usd is None
+
+
+def test_an_error_of_ragkits_own_models_keeps_its_sentence() -> None:
+    said = RateLimitError("the server asks for patience.", retry_after_s=3.0)
+    with pytest.raises(RateLimitError, match="asks for patience") as caught:
+        LangChainChat(Chatty(fails=said), "chatty-1").reply(_ASK)
+    assert caught.value.retry_after_s == 3.0
 
 
 def test_roles_arrive_as_langchain_knows_them() -> None:
@@ -111,10 +130,31 @@ def test_a_secret_inside_of_a_parameter_is_not_told_either() -> None:
 
 def test_a_failing_model_is_named_by_class_and_status_and_keeps_its_secret() -> None:
     with pytest.raises(ModelError, match=r"^RefusedError \(401\)$") as caught:
-        LangChainChat(Chatty(fails=True), "chatty-1").reply(_ASK)
+        LangChainChat(Chatty(fails=RefusedError()), "chatty-1").reply(_ASK)
     assert isinstance(caught.value.__cause__, RefusedError)
 
 
 def test_an_unknown_way_for_the_schema_is_refused() -> None:
     with pytest.raises(ConfigError, match="schema must be 'prompt' or 'response_format', got 'tools'"):
         LangChainChat(Chatty(), "chatty-1", schema="tools")  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def langsmith(monkeypatch: pytest.MonkeyPatch, socket_enabled: None) -> Iterator[LoopbackServer]:
+    """An environment that asks LangChain to send every prompt to LangSmith, which listens here."""
+    with LoopbackServer(lambda _: Answer(body={})) as server:
+        for name in ("LANGSMITH_TRACING", "LANGSMITH_TRACING_V2", "LANGCHAIN_TRACING_V2"):
+            monkeypatch.setenv(name, "true")
+        for name, value in {"API_KEY": "lsv2_x", "ENDPOINT": server.url}.items():
+            monkeypatch.setenv(f"LANGSMITH_{name}", value)
+        get_env_var.cache_clear()
+        yield server
+    get_env_var.cache_clear()
+
+
+def test_no_question_goes_to_langsmith_because_a_variable_is_set(langsmith: LoopbackServer) -> None:
+    assert tracing_is_enabled() is True
+    assert LangChainChat(Chatty(), "chatty-1").reply(_ASK).text == "fine"
+    wait_for_all_tracers()
+    assert langsmith.requests == []
+    assert tracing_is_enabled() is True

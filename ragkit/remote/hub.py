@@ -1,28 +1,56 @@
-"""Models of the Hugging Face hub: found in its cache without its library, fetched with it when allowed."""
+"""Models of the Hugging Face hub: found in its cache without its library, fetched with it when allowed.
+
+What is fetched of a model, and when it is whole, differs by kind: callers say it with `ModelParts`.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from ragkit.errors import ModelFilesError, shorten
 
-__all__ = ["cached_snapshot", "default_hub_cache", "fetch_snapshot", "is_hub_id", "missing_files", "refusal"]
+__all__ = [
+    "ModelParts",
+    "cached_snapshot",
+    "default_hub_cache",
+    "fetch_snapshot",
+    "is_hub_id",
+    "missing_weights",
+    "refusal",
+    "weight_files",
+]
 
-_WANTED = ["*.json", "*.txt", "*.model", "README.md", "model*.safetensors", "*/config.json", "*/model.safetensors"]
 _UNWANTED = [
     "onnx/*",
     "openvino/*",
     "coreml/*",
+    "original/*",
     "*.onnx",
     "*.bin",
     "*.h5",
     "*.pt",
+    "*.pth",
     "*.pkl",
     "*.ot",
     "*.msgpack",
     "*.gguf",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelParts:
+    """What a kind of model consists of."""
+
+    wanted: Sequence[str]
+    """Patterns of the files to fetch; pickles and weights in other formats are never among them."""
+    needed: Sequence[str]
+    """Names to tell a user who must bring the files."""
+    missing: Callable[[Path], list[str]]
+    """Names the files without which nothing can be loaded that are not in a folder."""
 
 
 def is_hub_id(model: str) -> bool:
@@ -35,11 +63,14 @@ def default_hub_cache() -> Path:
     return Path.home() / ".cache" / "huggingface" / "hub"
 
 
-def cached_snapshot(model: str, *, revision: str | None = None, hub_cache: Path | None = None) -> Path | None:
+def cached_snapshot(
+    model: str, *, parts: ModelParts, revision: str | None = None, hub_cache: Path | None = None
+) -> Path | None:
     """Give the folder of a model that is already in the hub's cache, complete; None when it is not.
 
     Args:
         model: Hub id.
+        parts: What makes it complete.
         revision: Branch, tag or commit; None for `main`, or the only snapshot there is.
         hub_cache: The cache; None for the hub's default folder.
     """
@@ -54,11 +85,16 @@ def cached_snapshot(model: str, *, revision: str | None = None, hub_cache: Path 
         if len(snapshots) != 1:
             return None
         snapshot = snapshots[0]
-    return snapshot if snapshot.is_dir() and not missing_files(snapshot) else None
+    return snapshot if snapshot.is_dir() and not parts.missing(snapshot) else None
 
 
 def fetch_snapshot(
-    model: str, *, revision: str | None = None, hub_cache: Path | None = None, token: str | None = None
+    model: str,
+    *,
+    parts: ModelParts,
+    revision: str | None = None,
+    hub_cache: Path | None = None,
+    token: str | None = None,
 ) -> Path:
     """Download what ragkit reads of a model (safetensors, tokenizer, settings; never a pickle), showing progress.
 
@@ -75,16 +111,16 @@ def fetch_snapshot(
                 revision=revision,
                 cache_dir=hub_cache or default_hub_cache(),
                 token=token or False,  # False: do not look for one in the environment or the home folder
-                allow_patterns=_WANTED,
+                allow_patterns=list(parts.wanted),
                 ignore_patterns=_UNWANTED,
             )
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         raise ModelFilesError(
             f"model {shorten(model)} could not be downloaded ({shorten(error, 200)}): check the name and the network, "
-            f"or pass a folder that holds {_named(missing_files(None))}."
+            f"or pass a folder that holds {_named(parts.needed)}."
         ) from error
-    if missing := missing_files(folder):
+    if missing := parts.missing(folder):
         raise ModelFilesError(
             f"model {shorten(model)} has no {_named(missing)} on the hub: ragkit reads safetensors only, never a "
             "pickled .bin; choose a model that has them, or convert it and pass its folder."
@@ -92,25 +128,34 @@ def fetch_snapshot(
     return folder
 
 
-def refusal(model: str, hub_cache: Path | None) -> ModelFilesError:
+def refusal(model: str, hub_cache: Path | None, parts: ModelParts) -> ModelFilesError:
     """Say which files are needed where, when downloads are off."""
     return ModelFilesError(
         f"model {shorten(model)} is not in {hub_cache or default_hub_cache()} and downloads are off: allow them once, "
-        f"or pass a folder that holds {_named(missing_files(None))}, and 1_Pooling/config.json if it has one."
+        f"or pass a folder that holds {_named(parts.needed)}."
     )
 
 
-def missing_files(folder: Path | None) -> list[str]:
-    """Name the files without which nothing can be loaded that are not in `folder`; all that a model needs for None."""
-    if folder is None:
-        return ["modules.json", "config.json", "tokenizer.json", "model.safetensors"]
-    # Older models keep the transformer in a folder of its own, without modules.json it is the whole of the model.
-    home = next((path.parent for path in folder.glob("0_*/config.json")), folder)
-    weights = home / "model.safetensors"
-    split = home / "model.safetensors.index.json"
-    absent = ["config.json"] if not (home / "config.json").is_file() else []
-    return absent + ([weights.name] if not weights.is_file() and not split.is_file() else [])
+def weight_files(folder: Path) -> list[Path]:
+    """Give the weight files of a folder: the parts of a split model, else `model.safetensors`, there or not.
+
+    Raises:
+        ModelFilesError: If the index of a split model cannot be read.
+    """
+    index = folder / "model.safetensors.index.json"
+    if not index.is_file():
+        return [folder / "model.safetensors"]
+    try:
+        parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+        return [folder / Path(part).name for part in parts]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelFilesError(f"{index} cannot be read ({error!r}): it is damaged; fetch the model again.") from error
 
 
-def _named(files: list[str]) -> str:
+def missing_weights(folder: Path) -> list[str]:
+    """Name the weight files that are not in a folder."""
+    return [path.name for path in weight_files(folder) if not path.is_file()]
+
+
+def _named(files: Sequence[str]) -> str:
     return ", ".join(files)

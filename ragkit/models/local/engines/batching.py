@@ -1,0 +1,243 @@
+"""The decode loop: requests join and leave a running batch, and what was computed is kept for the next turn."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any
+
+from ragkit._optional import require
+from ragkit.errors import InputError, ModelError
+from ragkit.models.local.engines.admission import check_request
+from ragkit.models.local.engines.decoder import Decoder
+from ragkit.models.local.engines.prefix import PrefixCache, shared
+from ragkit.models.local.engines.sampling import Chooser
+from ragkit.models.local.engines.stream import Outbox, TokenStream
+from ragkit.models.local.generation import Generation, Request
+
+with require(feature="LocalChatModel", package="torch", extra="local"):
+    import torch
+
+__all__ = ["BatchingEngine"]
+
+_PIECE_ALONE = 2048
+"""Tokens of prompts computed in one pass while nobody waits for a next token: bounds memory and the wait to cancel."""
+_PIECE_BESIDE = 256
+"""The same beside running streams, which get one token in each pass."""
+_WORTH_WAITING = 64
+"""A prompt waits for another one that is about to compute this many tokens of it."""
+
+
+class _Row:
+    """One generation in the batch."""
+
+    def __init__(self, request: Request, outbox: Outbox) -> None:
+        self.request = request
+        self.outbox = outbox
+        self.chooser = Chooser(request, list(request.prompt))
+        self.tokens = list(request.prompt)
+        self.kept: Any = None
+        self.produced = 0
+
+    @property
+    def pending(self) -> int:
+        """Tokens that the decoder has not seen yet."""
+        return len(self.tokens) - (self.kept.length if self.kept is not None else 0)
+
+    @property
+    def streaming(self) -> bool:
+        """Whether somebody waits for its next token, the first one having come."""
+        return self.produced > 0
+
+
+class BatchingEngine:
+    """Generates for many callers at once over one decoder; first come, first served.
+
+    A thread runs only while there is work. In each pass every running stream gets its next token, and prompts that
+    joined are computed in pieces beside them. A prompt starts from the longest beginning that was computed before: of
+    a kept generation, which it continues in place where it is its whole, or of one that runs right now.
+
+    Args:
+        decoder: Computes logits.
+        end_tokens: Token ids that end a turn; they are not given to the caller.
+        context_tokens: Most tokens of prompt and reply together; None where the model states no limit.
+        prefix_bytes: Most bytes of key-values kept after their generation has ended; 0 keeps none.
+        max_batch: Most generations that run at once, at least 1; the others wait.
+    """
+
+    def __init__(
+        self,
+        decoder: Decoder[Any],
+        *,
+        end_tokens: Collection[int],
+        context_tokens: int | None,
+        prefix_bytes: int = 1 << 30,
+        max_batch: int = 8,
+    ) -> None:
+        if max_batch < 1:
+            raise InputError(f"max_batch must be at least 1, got {max_batch}.")
+        self.prefixes: PrefixCache[Any] = PrefixCache(prefix_bytes)
+        self._decoder = decoder
+        self._end_tokens = frozenset(end_tokens)
+        self._context_tokens = context_tokens
+        self._max_batch = max_batch
+        self._lock = threading.Lock()
+        self._waiting: deque[_Row] = deque()
+        self._rows: list[_Row] = []
+        self._worker: threading.Thread | None = None
+        self._closed = False
+
+    @property
+    def context_tokens(self) -> int | None:
+        """Most tokens of prompt and reply together; None where the model states no limit."""
+        return self._context_tokens
+
+    def start(self, request: Request) -> Generation:
+        """Queue a generation and give it without waiting.
+
+        Raises:
+            InputError: If the prompt is empty or holds an id that the model does not know, or max_tokens is below 1.
+            ModelError: If the engine was closed.
+        """
+        check_request(request, vocabulary=self._decoder.vocabulary)
+        row = _Row(request, Outbox())
+        with self._lock:
+            if self._closed:
+                raise ModelError("This model was closed: make a new one to generate again.")
+            if self._worker is None:  # it waits for this lock before it looks for work
+                worker = threading.Thread(target=self._work, name="ragkit-generation")
+                worker.start()
+                self._worker = worker
+            self._waiting.append(row)
+        return TokenStream(row.outbox)
+
+    def close(self) -> None:
+        """Cancel what runs, wait for the thread to end and free what is kept; may be called twice."""
+        with self._lock:
+            self._closed = True
+            worker = self._worker
+            for row in [*self._waiting, *self._rows]:
+                row.outbox.cancel()
+        if worker is not None and worker is not threading.current_thread():
+            worker.join()
+        self.prefixes.clear()
+
+    def _work(self) -> None:
+        try:
+            while self._admit():
+                self._pass()
+        except BaseException:
+            self._abandon()
+            raise
+
+    def _abandon(self) -> None:
+        """Leave nobody waiting for a thread that is ended from outside."""
+        with self._lock:
+            left = [*self._waiting, *self._rows]
+            self._waiting.clear()
+            self._rows.clear()
+            self._worker = None
+        for row in left:
+            row.outbox.fail(ModelError("The thread that generates was ended from outside."))
+
+    def _admit(self) -> bool:
+        """Let who is gone leave and who waits join; tell whether there is work, else this thread is done."""
+        for row in [row for row in self._rows if row.outbox.closed]:
+            self._retire(row)
+        with self._lock:
+            self._waiting = deque(row for row in self._waiting if not row.outbox.closed)
+            while self._waiting and len(self._rows) < self._max_batch:
+                self._rows.append(self._waiting.popleft())
+            if not self._rows:
+                self._worker = None
+            return bool(self._rows)
+
+    def _retire(self, row: _Row) -> None:
+        with self._lock:
+            self._rows.remove(row)
+        if row.kept is not None and row.kept.length:
+            self.prefixes.put(row.tokens[: row.kept.length], row.kept)
+        row.kept = None
+
+    def _pass(self) -> None:
+        work = self._share_out()
+        rows = [row for row, _ in work]
+        if not rows:
+            return
+        pieces = [row.tokens[row.kept.length : row.kept.length + count] for row, count in work]
+        with self._told(rows):
+            logits = self._decoder.forward([row.kept for row in rows], pieces)
+            self._choose(rows, logits)
+
+    def _share_out(self) -> list[tuple[_Row, int]]:
+        """Say how many tokens of each row are computed in the next pass."""
+        room = _PIECE_BESIDE if any(row.streaming for row in self._rows) else _PIECE_ALONE
+        work = []
+        for row in list(self._rows):
+            if row.streaming:
+                work.append((row, 1))
+            elif room > 0 and self._begun(row):
+                count = min(row.pending, room)
+                room -= count
+                work.append((row, count))
+        return work
+
+    def _begun(self, row: _Row) -> bool:
+        if row.kept is None:
+            with self._told([row]):
+                row.kept = self._beginning(row)
+                row.outbox.cached_tokens = row.kept.length if row.kept is not None else 0
+        return row.kept is not None
+
+    def _beginning(self, row: _Row) -> Any:
+        """Give the key-values that a prompt starts from, with at least its last token left to compute.
+
+        None says to wait: a row that runs is about to compute much of the same prompt.
+        """
+        prompt = row.tokens[:-1]
+        running = [(shared(prompt, other.tokens), other.kept) for other in self._rows if other.kept is not None]
+        coming = max((length for length, _ in running), default=0)
+        length, kept = max(((min(n, of.length), of) for n, of in running), key=itemgetter(0), default=(0, None))
+        match = self.prefixes.longest(prompt)
+        if match is not None and match.length >= length:
+            length, kept = match.length, match.kept
+        if coming - length >= _WORTH_WAITING:
+            return None
+        if match is not None and match.whole and match.kept is kept:
+            return self.prefixes.take(prompt[:length])
+        room = len(row.tokens) + min(row.request.max_tokens, len(row.tokens) // 8 + 64)
+        return self._decoder.fork(kept, length, room) if length else self._decoder.empty(room)
+
+    def _choose(self, rows: Sequence[_Row], logits: torch.Tensor) -> None:
+        likeliest = logits.argmax(-1, keepdim=True)
+        finite = logits.gather(-1, likeliest).isfinite()
+        decided = zip(likeliest.flatten().tolist(), finite.flatten().tolist(), strict=True)
+        for row, scores, (best, sound) in zip(rows, logits, decided, strict=True):
+            if row.pending == 0:
+                with self._told([row]):
+                    self._give(row, best if sound and row.chooser.plain else row.chooser.choose(scores))
+
+    def _give(self, row: _Row, token: int) -> None:
+        row.tokens.append(token)
+        row.produced += 1
+        if token in self._end_tokens:
+            row.outbox.end("stop")
+            return
+        row.outbox.put(token)
+        if row.chooser.done:
+            row.outbox.end("stop")
+        elif row.produced == row.request.max_tokens:
+            row.outbox.end("length")
+
+    @contextmanager
+    def _told(self, rows: Sequence[_Row]) -> Iterator[None]:
+        """Tell these rows, and nobody else, what goes wrong inside."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # raised again, in the thread of each caller
+            for row in rows:
+                row.kept = None
+                row.outbox.fail(error)
