@@ -30,6 +30,10 @@ def _positive(text: str) -> int:
     return number
 
 
+def _path(text: str) -> Path:
+    return Path(text).expanduser()
+
+
 def _key(name: str, read: Callable[[str], Any], default: Any, *, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"key": name, "read": read})
 
@@ -68,9 +72,9 @@ class Settings:
     """Organisation that OpenAI bills; None for the key's own."""
     openai_project: str | None = _key("OPENAI_PROJECT_ID", str, None)
     """Project that OpenAI bills; None for the key's own."""
-    vocabulary_folder: Path | None = _key("TIKTOKEN_CACHE_DIR", Path, None)
+    vocabulary_folder: Path | None = _key("TIKTOKEN_CACHE_DIR", _path, None)
     """Folder of tiktoken's vocabulary files, for exact counts of tokens; None for estimates. Nothing is fetched."""
-    prices: Path | None = _key("RAGKIT_PRICES", Path, None)
+    prices: Path | None = _key("RAGKIT_PRICES", _path, None)
     """Prices of your own, laid over those of `ragkit/remote/prices.json` and in its form."""
 
     @classmethod

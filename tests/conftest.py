@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -11,7 +12,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from hypothesis import settings
 
 # The suite is red for a change's own fault only: the same examples each time. `sh scripts/test slow` draws new ones.
@@ -32,16 +32,17 @@ def data() -> Path:
 
 @pytest.fixture(scope="session")
 def copy_model() -> Path:
-    """A folder with a very small chat model that calls tools, trained once per machine and version of its script."""
-    script = ROOT / "tests/models/copy_model.py"
+    """A folder with a very small chat model that calls tools, trained once per machine and version of its scripts."""
+    scripts = [ROOT / "tests/models" / name for name in ("copy_model.py", "conversations.py")]
     cache = ROOT / ".cache/models"
     cache.mkdir(parents=True, exist_ok=True)
     (cache / ".gitignore").write_text("*\n")
-    folder = cache / f"copy-{sha256(script.read_bytes()).hexdigest()[:16]}"
-    with FileLock(f"{folder}.lock"):  # suites that run side by side train it once
+    folder = cache / f"copy-{sha256(b''.join(script.read_bytes() for script in scripts)).hexdigest()[:16]}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # suites that run side by side train it once
         if not folder.is_dir():
             half = folder.with_suffix(".half")
-            subprocess.run([sys.executable, script, half], check=True, timeout=1800)
+            subprocess.run([sys.executable, scripts[0], half], check=True, timeout=1800)
             half.rename(folder)
     return folder
 

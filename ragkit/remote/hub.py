@@ -137,14 +137,16 @@ def refusal(model: str, hub_cache: Path | None, parts: ModelParts) -> ModelFiles
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """Give the weight files of a folder: the parts of a split model, else `model.safetensors`, there or not.
+    """Give the weight files of a folder: `model.safetensors`, else the parts of a split model, there or not.
+
+    Where both are there, transformers reads the one file too.
 
     Raises:
         ModelFilesError: If the index of a split model cannot be read.
     """
-    index = folder / "model.safetensors.index.json"
-    if not index.is_file():
-        return [folder / "model.safetensors"]
+    whole, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if whole.is_file() or not index.is_file():
+        return [whole]
     try:
         parts = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
         return [folder / Path(part).name for part in parts]

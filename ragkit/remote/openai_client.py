@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from weakref import finalize
 
 from ragkit._optional import require
-from ragkit.errors import ConfigError, shorten
+from ragkit.errors import ConfigError, MissingExtraError, shorten
 from ragkit.remote.openai_errors import as_model_error
 from ragkit.remote.transport import AsyncWatchedTransport, WatchedTransport, trusted
 
@@ -25,6 +25,7 @@ __all__ = ["OPENAI_URL", "Clients", "OpenAIServer", "as_model_error", "clients",
 
 OPENAI_URL = "https://api.openai.com/v1"
 """Where OpenAI itself answers."""
+_NO_KEY = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +62,17 @@ class OpenAIServer:
     def __post_init__(self) -> None:
         """Check what can be known before asking."""
         _check_url(self.base_url)
+        _check_proxy(self.proxy)
         for name in ("timeout_s", "connect_timeout_s", "max_reply_bytes"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}.")
         if self.api_key is None and not self.headers and urlsplit(self.base_url).hostname == _host(OPENAI_URL):
             raise ConfigError("OpenAI needs a key: pass api_key=..., or base_url=... for a server that needs none.")
-        for name, value in [("api_key", self.api_key or ""), *self.headers.items()]:
-            if not (value.isascii() and (value.isprintable() or not value)):
+        given = {name: getattr(self, name) or "" for name in ("api_key", "organization", "project")}
+        for name, value in [*given.items(), *self.headers.items()]:
+            if not (value.isascii() and value.isprintable() and value == value.strip()):
                 raise ConfigError(
-                    f"{name} holds a character that no header can carry: was a line break copied with it?"
+                    f"{name} holds a character that no header can carry: was a line break or a space copied with it?"
                 )
 
 
@@ -92,8 +95,7 @@ def clients(server: OpenAIServer) -> Clients:
         "max_bytes": server.max_reply_bytes,
     }
     web: dict[str, Any] = {"trust_env": False, "follow_redirects": False, "headers": {"accept-encoding": "identity"}}
-    keyless = server.api_key is None and not any(name.lower() == "authorization" for name in server.headers)
-    hooks, async_hooks = ([_drop_key], [_adrop_key]) if keyless else ([], [])
+    hooks, async_hooks = ([_drop_key], [_adrop_key]) if server.api_key is None else ([], [])
     http = openai.DefaultHttpxClient(transport=WatchedTransport(**pool), event_hooks={"request": hooks}, **web)
     async_http = openai.DefaultAsyncHttpxClient(
         transport=AsyncWatchedTransport(**pool), event_hooks={"request": async_hooks}, **web
@@ -127,7 +129,7 @@ def openai_errors(client: openai.OpenAI | openai.AsyncOpenAI) -> Iterator[None]:
 def _options(server: OpenAIServer) -> dict[str, Any]:
     """Give every option, so that none is read from the environment; openai asks for a key, even where none is sent."""
     return {
-        "api_key": server.api_key or "none",
+        "api_key": server.api_key or _NO_KEY,
         "admin_api_key": "none",
         "organization": server.organization or "none",
         "project": server.project or "none",
@@ -140,7 +142,16 @@ def _options(server: OpenAIServer) -> dict[str, Any]:
 
 
 def _forget_environment(client: openai.OpenAI | openai.AsyncOpenAI, server: OpenAIServer) -> None:
-    """Take out what had to be given, and the headers of OPENAI_CUSTOM_HEADERS, which no option keeps away."""
+    """Take out what had to be given, and the headers of OPENAI_CUSTOM_HEADERS, which no option keeps away.
+
+    Raises:
+        MissingExtraError: If this openai keeps them elsewhere.
+    """
+    if not {"_custom_headers", "_ambient_authorizations"} <= vars(client).keys():
+        raise MissingExtraError(
+            f"openai {openai.__version__} is unknown to ragkit, which could not keep OPENAI_CUSTOM_HEADERS from being "
+            "sent: install an earlier one."
+        )
     client.admin_api_key = client.webhook_secret = None
     client.organization = server.organization
     client.project = server.project
@@ -150,7 +161,8 @@ def _forget_environment(client: openai.OpenAI | openai.AsyncOpenAI, server: Open
 
 def _drop_key(request: Any) -> None:
     """Take out the placeholder that openai insists on."""
-    del request.headers["authorization"]
+    if request.headers.get("authorization") == f"Bearer {_NO_KEY}":
+        del request.headers["authorization"]
 
 
 async def _adrop_key(request: Any) -> None:
@@ -161,13 +173,25 @@ def _host(url: str) -> str | None:
     return urlsplit(url).hostname
 
 
-def _check_url(url: str) -> None:
+def _is_url(url: str, *schemes: str) -> bool:
     try:
         parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and parts.hostname is not None and parts.port != 0
+        return parts.scheme in schemes and parts.hostname is not None and parts.port != 0
     except ValueError:
-        fits = False
-    if not fits:
+        return False
+
+
+def _check_url(url: str) -> None:
+    if not _is_url(url, "http", "https"):
         raise ConfigError(f"base_url must be like https://host/v1, got {shorten(url.rpartition('@')[2])!r}.")
+    parts = urlsplit(url)
     if parts.username is not None or parts.password is not None:
         raise ConfigError("base_url holds a user's name or password, which logs would show: give them as headers.")
+    if parts.query or parts.fragment:
+        raise ConfigError("base_url must end with its path: give what follows a ? as query parameters.")
+
+
+def _check_proxy(url: str | None) -> None:
+    """Check the address of a proxy, which is never shown: it may hold a password."""
+    if url is not None and not _is_url(url, "http", "https", "socks5", "socks5h"):
+        raise ConfigError("proxy must be like http://host:port.")

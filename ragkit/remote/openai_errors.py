@@ -31,7 +31,7 @@ from ragkit.errors import (
 with require(feature="The client of an OpenAI-compatible server", package="openai", extra="openai"):
     import openai
 
-__all__ = ["as_model_error", "conceal", "from_body", "retry_after_s", "without"]
+__all__ = ["as_model_error", "conceal", "cut_short", "from_body", "retry_after_s", "without"]
 
 _MOST_CHARS = 400
 _WINDOW = 8
@@ -148,7 +148,10 @@ def as_model_error(error: BaseException, *, secrets: Sequence[str] = ()) -> Mode
     if isinstance(error, openai.APITimeoutError | TimeoutError):
         return ModelTimeoutError("the server did not answer in time: raise the timeout, or ask for less.")
     if isinstance(error, openai.APIConnectionError):
-        reason = conceal(_root(error), secrets)
+        root = _root(error)
+        if isinstance(root, ModelUnavailableError):
+            return ModelUnavailableError(str(root), status=root.status)
+        reason = conceal((str(root) or type(root).__name__).rstrip("."), secrets)
         return ModelUnavailableError(f"the server cannot be reached, or broke off: {shorten(reason, _MOST_CHARS)}.")
     if isinstance(error, openai.APIError):
         return from_body(error.body or {"message": error.message}, secrets=secrets)
@@ -157,11 +160,11 @@ def as_model_error(error: BaseException, *, secrets: Sequence[str] = ()) -> Mode
     return ModelUnavailableError(f"the server's reply cannot be read: {_kind_of(error)}.")
 
 
-def _root(error: BaseException) -> str:
-    """Give what the network said; openai and LangChain put "Connection error." on top of it."""
+def _root(error: BaseException) -> BaseException:
+    """Give what the network raised; openai and LangChain put "Connection error." on top of it."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return (str(error) or type(error).__name__).rstrip(".")
+    return error
 
 
 def _from_status(error: openai.APIStatusError, secrets: Sequence[str]) -> ModelError:
@@ -251,7 +254,7 @@ def _plain(text: str) -> str:
     if text.lstrip().startswith("{"):
         try:
             return _fault(json.loads(text)).message
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     text = re.sub(r"(?is)<(style|script|head)\b.*?</\1>", " ", text[:20_000])
     return " ".join(re.sub(r"<[^>]*>", " ", text).split())
@@ -268,9 +271,18 @@ def _lengths(message: str) -> dict[str, Any]:
 def _from_finish(error: openai.LengthFinishReasonError | openai.ContentFilterFinishReasonError) -> ModelError:
     completion = error.completion
     said = completion.choices[0].message.content if completion and completion.choices else None
-    cut = isinstance(error, openai.LengthFinishReasonError)
-    who = "max_tokens (raise it)" if cut else "the server's content filter"
-    return OutputParseError(f"the reply was cut by {who} before its JSON was whole.", said or "")
+    return cut_short("length" if isinstance(error, openai.LengthFinishReasonError) else "content_filter", said or "")
+
+
+def cut_short(reason: str, said: str) -> OutputParseError:
+    """Say of a reply that should be JSON why it is not whole.
+
+    Args:
+        reason: Its finish reason: `length` or `content_filter`.
+        said: What there is of it.
+    """
+    who = "max_tokens (raise it)" if reason == "length" else "the server's content filter"
+    return OutputParseError(f"the reply was cut by {who} before its JSON was whole.", said)
 
 
 def _kind_of(error: BaseException) -> str:

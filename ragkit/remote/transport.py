@@ -72,7 +72,7 @@ class _Begun:
         if coding in ("gzip", "x-gzip", "deflate"):
             self._unpacking = zlib.decompressobj(_ANY_HEADER)
         elif coding != "identity":
-            raise ModelUnavailableError(f"the reply is packed by {shorten(coding)}, though none was asked to be.")
+            raise self._unreadable(f"is packed by {shorten(coding)}, though none was asked to be")
 
     def read(self, piece: bytes) -> bytes:
         """Take a piece from the wire and give it readable."""
@@ -80,13 +80,15 @@ class _Begun:
             try:
                 piece = self._unpacking.decompress(piece, self._max_bytes - self.watch.size + 1)
             except zlib.error as error:
-                raise ModelUnavailableError("the reply is packed, and damaged.") from error
+                raise self._unreadable("is packed, and damaged") from error
         self.watch.note(piece)
         if self.watch.size > self._max_bytes:
-            raise ModelUnavailableError(
-                f"the reply is longer than {self._max_bytes} bytes, the most that is read (max_reply_bytes)."
-            )
+            raise self._unreadable(f"is longer than {self._max_bytes} bytes, the most that is read (max_reply_bytes)")
         return piece
+
+    def _unreadable(self, what: str) -> ModelUnavailableError:
+        """Make an error with the reply's status, so that a whole one is not asked for again."""
+        return ModelUnavailableError(f"the reply {what}.", status=self.watch.status)
 
 
 class _Body(httpx2.SyncByteStream):

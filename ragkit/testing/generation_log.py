@@ -37,13 +37,16 @@ class GenerationLog:
     Safe from many threads. A last line that a crash cut short is dropped.
     """
 
-    def __init__(self, path: Path, card: Mapping[str, Any] | None, *, writing: bool, hint: str) -> None:
+    def __init__(
+        self, path: Path, card: Mapping[str, Any] | None, *, writing: bool, anew: bool = False, hint: str
+    ) -> None:
         """Open a file, which need not exist.
 
         Args:
             path: Its folder is made when the first line is written.
             card: Whose generations are looked for; None takes the card that all lines of the file share.
             writing: Whether lines are added; then nobody else may add any.
+            anew: Whether the first line added takes the place of all that are there.
             hint: The command that records anew, for messages.
 
         Raises:
@@ -61,7 +64,8 @@ class GenerationLog:
         self._lock = locked_by_us(path.with_name(f".{path.name}.lock"), str(path)) if writing else None
         self._log = JsonLog(path)
         try:
-            for key, entry in self._log.load(_entry):
+            # A log that is not loaded begins at its beginning.
+            for key, entry in () if anew else self._log.load(_entry):
                 self._said.setdefault(key, []).append(entry)
             self.card = dict(card) if card is not None else self._only_card()
         except BaseException:

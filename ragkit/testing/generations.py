@@ -4,32 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import (
-    AIMessageChunk,
-    BaseMessage,
-    message_chunk_to_message,
-    message_to_dict,
-    messages_from_dict,
-)
-from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from ragkit.errors import ConfigError
 from ragkit.testing.binding import ToolKeywords
 from ragkit.testing.generation_log import GenerationLog, NotRecordedError
+from ragkit.testing.generation_values import Asked, chunk_of, dumped, loaded, question, result_of
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 
 __all__ = ["NotRecordedError", "RecordedChatModel"]
-
-_Asked: TypeAlias = dict[str, Any]
 
 
 class RecordedChatModel(ToolKeywords, BaseChatModel):
@@ -59,7 +51,7 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
     card: Mapping[str, Any] | None = Field(default=None, exclude=True, repr=False)
     """All that decides what the model says. None takes `inner.card` with its parameters, or what the file tells."""
     mode: Literal["replay", "new", "record"] = "replay"
-    """Only replay; replay and record what is new; or ask for everything and record it."""
+    """Only replay; replay and record what is new; or ask for everything and write the file anew."""
     hint: str = Field(default="pytest --ragkit-record", exclude=True, repr=False)
     """The command that records anew, for messages."""
 
@@ -74,7 +66,8 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
             raise ConfigError(f"mode {self.mode!r} needs a model that answers: give inner, or use mode='replay'.")
         if self.inner is not None and card is None:
             raise ConfigError(f"{type(self.inner).__name__} has no card: give one that names model and parameters.")
-        self._log = GenerationLog(self.path, card, writing=self.mode != "replay", hint=self.hint)
+        anew = self.mode == "record"
+        self._log = GenerationLog(self.path, card, writing=self.mode != "replay", anew=anew, hint=self.hint)
 
     def close(self) -> None:
         """Let another process write; replaying goes on."""
@@ -99,7 +92,7 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
         Raises:
             NotRecordedError: If the text is not recorded and there is no model to ask.
         """
-        asked: _Asked = {"form": "tokens", "text": text}
+        asked: Asked = {"form": "tokens", "text": text}
         if (known := self._known(asked)) is not None:
             return list(known)
         ids = self._model(asked).get_token_ids(text)
@@ -113,7 +106,7 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
             NotRecordedError: If these messages are not recorded and there is no model to ask.
         """
         described = [convert_to_openai_tool(tool) for tool in tools or ()]
-        asked = _question("length", messages, None, {"tools": described or None})
+        asked = question("length", messages, None, {"tools": described or None})
         if (known := self._known(asked)) is not None:
             return int(known[0])
         length = self._model(asked).get_num_tokens_from_messages(messages, tools)
@@ -127,12 +120,12 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        asked = _question("reply", messages, stop, kwargs)
+        asked = question("reply", messages, stop, kwargs)
         if (known := self._replayed(asked, "stream")) is not None:
-            return _result(known)
+            return result_of(known)
         model = self._model(asked)
         made = model._generate(messages, stop=stop, **_keywords(model, kwargs)).generations
-        self._log.keep(asked, [_dumped(generation) for generation in made])
+        self._log.keep(asked, [dumped(generation) for generation in made])
         return ChatResult(generations=made)
 
     async def _agenerate(
@@ -142,12 +135,12 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        asked = _question("reply", messages, stop, kwargs)
+        asked = question("reply", messages, stop, kwargs)
         if (known := self._replayed(asked, "stream")) is not None:
-            return _result(known)
+            return result_of(known)
         model = self._model(asked)
         made = (await model._agenerate(messages, stop=stop, **_keywords(model, kwargs))).generations
-        self._log.keep(asked, [_dumped(generation) for generation in made])
+        self._log.keep(asked, [dumped(generation) for generation in made])
         return ChatResult(generations=made)
 
     def _stream(
@@ -157,9 +150,9 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        asked = _question("stream", messages, stop, kwargs)
+        asked = question("stream", messages, stop, kwargs)
         known = self._replayed(asked, "reply")
-        chunks = map(_chunk, known) if known is not None else self._streamed(asked, messages, stop, kwargs)
+        chunks = map(chunk_of, known) if known is not None else self._streamed(asked, messages, stop, kwargs)
         for chunk in chunks:
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -172,16 +165,16 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        asked = _question("stream", messages, stop, kwargs)
+        asked = question("stream", messages, stop, kwargs)
         known = self._replayed(asked, "reply")
-        chunks = _each(map(_chunk, known)) if known is not None else self._astreamed(asked, messages, stop, kwargs)
+        chunks = _each(map(chunk_of, known)) if known is not None else self._astreamed(asked, messages, stop, kwargs)
         async for chunk in chunks:
             if run_manager:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
     def _streamed(
-        self, asked: _Asked, messages: list[BaseMessage], stop: list[str] | None, keywords: Mapping[str, Any]
+        self, asked: Asked, messages: list[BaseMessage], stop: list[str] | None, keywords: Mapping[str, Any]
     ) -> Iterator[ChatGenerationChunk]:
         model, kept = self._model(asked), []
         if type(model)._stream is BaseChatModel._stream:
@@ -189,12 +182,12 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
         else:
             made = model._stream(messages, stop=stop, **_keywords(model, keywords))
         for chunk in made:
-            kept.append(_dumped(chunk))  # before LangChain writes its ids into it
+            kept.append(dumped(chunk))  # before LangChain writes its ids into it
             yield chunk
         self._log.keep(asked, kept)
 
     async def _astreamed(
-        self, asked: _Asked, messages: list[BaseMessage], stop: list[str] | None, keywords: Mapping[str, Any]
+        self, asked: Asked, messages: list[BaseMessage], stop: list[str] | None, keywords: Mapping[str, Any]
     ) -> AsyncIterator[ChatGenerationChunk]:
         model, kept = self._model(asked), []
         streams = type(model)
@@ -203,21 +196,21 @@ class RecordedChatModel(ToolKeywords, BaseChatModel):
         else:
             made = model._astream(messages, stop=stop, **_keywords(model, keywords))
         async for chunk in made:
-            kept.append(_dumped(chunk))
+            kept.append(dumped(chunk))
             yield chunk
         self._log.keep(asked, kept)
 
-    def _known(self, asked: _Asked) -> Sequence[Any] | None:
+    def _known(self, asked: Asked) -> Sequence[Any] | None:
         return None if self.mode == "record" else self._log.find(asked)
 
-    def _replayed(self, asked: _Asked, other_form: str) -> list[ChatGeneration] | None:
+    def _replayed(self, asked: Asked, other_form: str) -> list[ChatGeneration] | None:
         """Give what was recorded, in this form or else in the other; None if it is to be asked for."""
         known = self._known(asked)
         if known is None and self.mode == "replay":
             known = self._known({**asked, "form": other_form})
-        return None if known is None else [_loaded(document) for document in known]
+        return None if known is None else [loaded(document) for document in known]
 
-    def _model(self, asked: _Asked) -> BaseChatModel:
+    def _model(self, asked: Asked) -> BaseChatModel:
         if self.mode == "replay" or self.inner is None:
             raise self._log.missing(asked)
         return self.inner
@@ -231,38 +224,6 @@ def _card_of(model: BaseChatModel | None) -> dict[str, Any] | None:
     return {**card, "parameters": parameters}
 
 
-def _question(
-    form: str, messages: Sequence[BaseMessage], stop: Sequence[str] | None, keywords: Mapping[str, Any]
-) -> _Asked:
-    return {
-        "form": form,
-        "messages": [_plain(message) for message in messages],
-        "stop": None if stop is None else list(stop),
-        "options": {name: _described(value) for name, value in keywords.items() if value is not None},
-    }
-
-
-def _plain(message: BaseMessage) -> dict[str, Any]:
-    """Give what a model reads of a message: ids and what an earlier answer cost change from run to run."""
-    content = message_to_dict(message_chunk_to_message(message) if isinstance(message, AIMessageChunk) else message)
-    data = content["data"]
-    names = (
-        "content",
-        "name",
-        "tool_calls",
-        "invalid_tool_calls",
-        "tool_call_id",
-        "status",
-        "role",
-        "additional_kwargs",
-    )
-    return {"type": content["type"], **{name: data[name] for name in names if data.get(name)}}
-
-
-def _described(value: Any) -> Any:
-    return value.model_json_schema() if isinstance(value, type) and issubclass(value, BaseModel) else value
-
-
 def _keywords(model: BaseChatModel, keywords: Mapping[str, Any]) -> dict[str, Any]:
     """Give a model's own keywords for tools that were bound here as OpenAI describes them."""
     given = dict(keywords)
@@ -272,38 +233,11 @@ def _keywords(model: BaseChatModel, keywords: Mapping[str, Any]) -> dict[str, An
     return given
 
 
-def _dumped(generation: ChatGeneration) -> dict[str, Any]:
-    return {"message": message_to_dict(generation.message), "info": generation.generation_info}
-
-
-def _loaded(document: Mapping[str, Any]) -> ChatGeneration:
-    (message,) = messages_from_dict([dict(document["message"])])
-    if isinstance(message, AIMessageChunk):
-        return ChatGenerationChunk(message=message, generation_info=document["info"])
-    return ChatGeneration(message=message, generation_info=document["info"])
-
-
-def _result(known: Sequence[ChatGeneration]) -> ChatResult:
-    parts = [generation.message for generation in known if isinstance(generation.message, AIMessageChunk)]
-    if not parts:
-        return ChatResult(generations=list(known))
-    return ChatResult(generations=[ChatGeneration(message=message_chunk_to_message(add_ai_message_chunks(*parts)))])
-
-
-def _chunk(generation: ChatGeneration) -> ChatGenerationChunk:
-    if isinstance(generation, ChatGenerationChunk):
-        return generation
-    told = generation.message.model_dump(exclude={"type"})
-    return ChatGenerationChunk(
-        message=AIMessageChunk(**told, chunk_position="last"), generation_info=generation.generation_info
-    )
-
-
 def _result_chunks(
     model: BaseChatModel, messages: list[BaseMessage], stop: list[str] | None, keywords: Mapping[str, Any]
 ) -> list[ChatGenerationChunk]:
     made = model._generate(messages, stop=stop, **_keywords(model, keywords)).generations
-    return [_chunk(generation) for generation in made[:1]]
+    return [chunk_of(generation) for generation in made[:1]]
 
 
 async def _each(chunks: Iterator[ChatGenerationChunk]) -> AsyncIterator[ChatGenerationChunk]:

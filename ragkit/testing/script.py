@@ -122,7 +122,7 @@ def reply_of(line: str | AIMessage | Sequence[Mapping[str, Any]], *, call_id: st
         if isinstance(message.content, str):
             message.content = _before(message.content, stop)
         return message
-    if isinstance(line, list | tuple) and all(isinstance(item, Mapping) for item in line):
+    if isinstance(line, list | tuple) and all(isinstance(item, Mapping) and "name" in item for item in line):
         calls = [
             tool_call(name=item["name"], args=dict(item.get("args") or {}), id=item.get("id") or f"{call_id}_{place}")
             for place, item in enumerate(line)

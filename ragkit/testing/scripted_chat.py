@@ -7,7 +7,7 @@ import inspect
 import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -69,10 +69,12 @@ class ScriptedChatModel(ToolKeywords, BaseChatModel):
         """Take a script; the other fields are keywords.
 
         Raises:
-            InputError: If the script is one text instead of a list of lines.
+            InputError: If the script is neither lines nor a function; one text is no lines.
         """
-        if isinstance(script, str):
-            raise InputError("the script is one text: put it in a list, or give a function of the messages.")
+        if isinstance(script, str) or not (callable(script) or isinstance(script, Iterable)):
+            raise InputError(
+                f"the script is one {type(script).__name__}: give a list of lines, or a function of the messages."
+            )
         super().__init__(**{**options, "script": script})
         self._lines = Lines(script)
 

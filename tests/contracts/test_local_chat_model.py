@@ -49,18 +49,21 @@ class TestUnit(CopyModel, ChatModelUnitTests):
 
 
 class TestIntegration(CopyModel, ChatModelIntegrationTests):
-    """The integration suite: all 38 that apply to a model of text pass. Skipped:
+    """The integration suite: 40 of the 50 tests apply to a model of text, and pass. Skipped:
 
     - `test_*_with_model_override` (4): a local model is its weights; another one is another object.
     - `test_audio_inputs`, `test_image_inputs`, `test_pdf_inputs`, `test_image_tool_message`, `test_pdf_tool_message`:
       models of text; other content is refused with a sentence.
-    - `test_anthropic_inputs`: for models that take Anthropic's own content blocks.
     - `test_stream_time`: measures the time of a recorded web service.
     """
 
     @property
     def standard_chat_model_params(self) -> dict[str, Any]:
         return {"max_tokens": 200}
+
+    @property
+    def supports_anthropic_inputs(self) -> bool:
+        return True
 
     @property
     def supports_json_mode(self) -> bool:

@@ -107,9 +107,7 @@ class TestRecorded(Closed, ChatModelIntegrationTests):
         return False  # the server ignores response_format
 
 
-# langchain-openai warns of its own doings: of how it dumps a parsed reply, of a schema of old pydantic, of a file
-# without a name.
-@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+# langchain-openai warns of its own doings: of a schema of old pydantic, of a file without a name.
 @pytest.mark.filterwarnings("ignore:Received a Pydantic BaseModel V1 schema")
 @pytest.mark.filterwarnings("ignore:OpenAI may require a filename for file uploads")
 @pytest.mark.usefixtures("socket_enabled")

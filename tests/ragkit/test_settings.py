@@ -41,8 +41,15 @@ def test_a_value_that_cannot_be_read_is_named(key: str, value: str) -> None:
         Settings.from_environment({key: value})
 
 
-def test_the_token_is_never_shown() -> None:
-    assert "hf_secret" not in repr(Settings.from_environment({"HF_TOKEN": "hf_secret"}))
+@pytest.mark.parametrize("key", ["HF_TOKEN", "OPENAI_API_KEY"])
+def test_a_secret_is_never_shown(key: str) -> None:
+    assert "a-secret" not in repr(Settings.from_environment({key: "a-secret"}))
+
+
+def test_the_home_folder_is_filled_in() -> None:
+    settings = Settings.from_environment({"RAGKIT_PRICES": "~/prices.json", "TIKTOKEN_CACHE_DIR": "~/vocabularies"})
+    assert settings.prices == Path.home() / "prices.json"
+    assert settings.vocabulary_folder == Path.home() / "vocabularies"
 
 
 def test_hugging_faces_folders_are_found_as_it_finds_them() -> None:

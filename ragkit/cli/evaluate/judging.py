@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from ragkit.errors import ConfigError, shorten
+
 if TYPE_CHECKING:
     from ragkit.encoder import Encoder
     from ragkit.evaluate.chat import ChatModel
@@ -63,13 +65,15 @@ def named_judge(
     Raises:
         ConfigError: If there is no such judge, or a chat model cannot be made of its SPEC.
     """
-    from ragkit.evaluate.judges.detectors import detector, detector_threshold
+    from ragkit.evaluate.judges.detectors import DETECTORS, detector, detector_threshold
 
     if ":" in name:
         from ragkit.compose import evaluated_model
 
         chat = evaluated_model(name)
         own, source, judge = _MIDDLE, "the middle of the judge's scale", _chat_judge(chat, workers)
+    elif name not in DETECTORS:
+        raise ConfigError(f"there is no judge {shorten(repr(name))}: choose one of {JUDGES}.")
     else:
         chat, judge = None, detector(name, encoder() if "embedding" in name else None)
         own, source = detector_threshold(name, unit), "chosen on development data"

@@ -24,8 +24,8 @@ _SECRET = re.compile("key|secret|password|authorization|credential|headers|token
 class LangChainChat:
     """A LangChain chat model, named and with its parameters on the card.
 
-    `max_retries` and timeouts are the model's own; a question is put to it once. It is told to nobody else: LangSmith is
-    off within, also where LANGSMITH_TRACING asks for it.
+    `max_retries` and timeouts are the model's own; a question is put to it once. It is told to nobody else: LangSmith
+    is off within, also where LANGSMITH_TRACING asks for it.
     """
 
     def __init__(

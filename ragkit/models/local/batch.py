@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
@@ -50,8 +51,13 @@ class TogetherBatches(BaseChatModel):
         if len(messages) <= 1:
             return super().generate(messages, stop, *args, **kwargs)
         one = super().generate
+        run_ids = [kwargs.pop("run_id", None), *[None] * (len(messages) - 1)]  # names the first run, as in LangChain
+
+        def answered(conversation: list[BaseMessage], run_id: UUID | None) -> LLMResult:
+            return one([conversation], stop, *args, run_id=run_id, **kwargs)
+
         with ContextThreadPoolExecutor(max_workers=min(len(messages), self._width)) as pool:
-            results = list(pool.map(lambda conversation: one([conversation], stop, *args, **kwargs), messages))
+            results = list(pool.map(answered, messages, run_ids))
         return LLMResult(
             generations=[replies for result in results for replies in result.generations],
             llm_output={},

@@ -17,7 +17,8 @@ from ragkit.models.local.generation import Constraint, Generation, Request
 from ragkit.models.local.listener import Listener, Outcome
 from ragkit.models.local.options import ReplyOptions
 from ragkit.models.local.replies import StopTexts, TextStream
-from ragkit.models.local.tools.calls import ToolCallStream, call_ids
+from ragkit.models.local.tools.call_ids import call_ids
+from ragkit.models.local.tools.calls import ToolCallStream
 from ragkit.models.local.tools.families import ToolFamily
 from ragkit.models.local.tools.form import ReplyForm
 from ragkit.models.local.weights import Loaded
@@ -42,11 +43,11 @@ class Call:
     def listener(self, *, streams: bool) -> Listener:
         """Give what hears the reply; one that `streams` reads tool calls as they come."""
         layout, backend = self.loaded.layout, self.loaded.backend
-        marks = {backend.token_to_id(mark) for mark in self.family.marks} if self.family else set()
+        # Special tokens are not shown, but those that stop the reply or stand around tool calls must be seen.
+        read = {*self.options.stop, *(self.family.marks if self.family else ())}
+        hidden = {token for mark, token in self.loaded.special.items() if mark not in read}
         return Listener(
-            TextStream(
-                lambda ids: str(backend.decode(ids, skip_special_tokens=False)), hidden=self.loaded.special - marks
-            ),
+            TextStream(lambda ids: str(backend.decode(ids, skip_special_tokens=False)), hidden=hidden),
             StopTexts([*self.options.stop, *layout.stops]),
             calls=ToolCallStream(self.family, call_id=self.call_id) if streams and self.family else None,
             strips=layout.strips,
@@ -117,8 +118,8 @@ def _room(loaded: Loaded, prompt_tokens: int, max_tokens: int | None) -> int:
     limit = loaded.source_tokens if loaded.source_tokens is not None else loaded.engine.context_tokens
     if limit is None:
         return max_tokens or _UNLIMITED
-    # An encoder-decoder holds source and reply apart, each up to the limit.
-    used = 0 if loaded.source_tokens is not None and prompt_tokens <= limit else prompt_tokens
+    # An encoder-decoder holds source and reply apart; the reply begins with the token that the decoder starts from.
+    used = 1 if loaded.source_tokens is not None and prompt_tokens <= limit else prompt_tokens
     wanted = 1 if max_tokens is None else max_tokens
     if used + wanted > limit:
         asked = f"{max_tokens} tokens of reply (max_tokens)" if max_tokens else "a reply"

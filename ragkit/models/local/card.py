@@ -24,7 +24,7 @@ def model_card(
     if options.adapter is not None:
         from ragkit.models.local.adapter import adapter_files
 
-        adapter = _sha256(adapter_files(Path(options.adapter)))
+        adapter = _sha256(adapter_files(Path(options.adapter).expanduser()))
     settings = [path for item in ("config.json", "generation_config.json") if (path := folder / item).is_file()]
     card = {
         "model": name,

@@ -18,10 +18,10 @@ from pydantic import ConfigDict, Field, SecretStr, ValidationError
 
 from ragkit.errors import ConfigError, InputError, shorten
 from ragkit.models.local.batch import TogetherBatches
-from ragkit.models.local.call import Call, by_timer, prepare
+from ragkit.models.local.call import Call, Running, by_timer, prepare
 from ragkit.models.local.control import token_ids
 from ragkit.models.local.conversation import text_of
-from ragkit.models.local.listener import Listener, Outcome, as_chunk, as_result, last_chunk
+from ragkit.models.local.listener import Listener, as_chunk, as_result, last_chunk
 from ragkit.models.local.options import (
     DType,
     EngineName,
@@ -73,7 +73,7 @@ class LocalChatModel(TogetherBatches, ToolBinding):
     adapter: str | None = None
     """Folder of a LoRA adapter, merged into the weights as they load."""
     dtype: DType = "auto"
-    """Number format of the weights; `auto`: bfloat16 where processor (AMX) or GPU are fast with it, else float32."""
+    """Number format of the weights; `auto`: bfloat16 where processor or GPU are fast with it, else float32."""
     device: str = "auto"
     """`cpu`, `cuda`, `cuda:1`, `mps`; `auto`: a GPU of CUDA where there is one."""
     quantize: Quantize | None = None
@@ -167,7 +167,10 @@ class LocalChatModel(TogetherBatches, ToolBinding):
             return len(self._loaded.layout.ids(messages, tools=described, options=self.template_options))
         except InputError:
             asked = [HumanMessage(text_of(message)) for message in messages]
-            return sum(len(self._loaded.layout.ids([question], tools=described)) for question in asked)
+            return sum(
+                len(self._loaded.layout.ids([question], tools=described, options=self.template_options))
+                for question in asked
+            )
 
     @property
     def _width(self) -> int:
@@ -226,7 +229,7 @@ class LocalChatModel(TogetherBatches, ToolBinding):
                 texts.append(listener.feed(token).text)
                 if listener.stopped:
                     break
-            return _whole(call, texts, listener, call.outcome(running, listener))
+            return _whole(call, running, listener, texts)
 
     async def _agenerate(
         self,
@@ -242,7 +245,7 @@ class LocalChatModel(TogetherBatches, ToolBinding):
                 texts.append(listener.feed(token).text)
                 if listener.stopped:
                     break
-            return _whole(call, texts, listener, call.outcome(running, listener))
+            return _whole(call, running, listener, texts)
 
     def _stream(
         self,
@@ -302,9 +305,9 @@ def _profile(loaded: Loaded) -> ModelProfile:
     return profile
 
 
-def _whole(call: Call, texts: Sequence[str], listener: Listener, outcome: Outcome) -> ChatResult:
+def _whole(call: Call, running: Running, listener: Listener, texts: Sequence[str]) -> ChatResult:
     text = "".join(texts) + listener.finish().text
-    return as_result(text, outcome, family=call.family, call_id=call.call_id)
+    return as_result(text, call.outcome(running, listener), family=call.family, call_id=call.call_id)
 
 
 def _as_config_error(error: ValidationError, kind: type[BaseChatModel]) -> ConfigError:

@@ -45,9 +45,11 @@ _LEFT_OUT = {
     "reasoning",
     "thinking",
     "redacted_thinking",
+    "function_call",
     "tool_use",
     "tool_call",
     "tool_call_chunk",
+    "invalid_tool_call",
     "input_json_delta",
 }
 

@@ -36,6 +36,7 @@ def find_folder(options: LoadOptions) -> tuple[Path, str]:
     """
     model = options.model
     if model and (folder := Path(model).expanduser()).is_dir():
+        _refuse_adapter(folder, model)
         if missing := _missing(folder):
             raise ModelFilesError(
                 f"model folder {shorten(model)} has no {' and no '.join(missing)}: expected {', '.join(PARTS.needed)} "
@@ -48,10 +49,19 @@ def find_folder(options: LoadOptions) -> tuple[Path, str]:
             "or a hub id such as Qwen/Qwen2.5-0.5B-Instruct."
         )
     revision, hub_cache = options.revision, options.hub_cache
-    cached = cached_snapshot(model, parts=PARTS, revision=revision, hub_cache=hub_cache)
-    if cached is not None:
-        return cached, model
-    if not options.downloads:
+    snapshot = cached_snapshot(model, parts=PARTS, revision=revision, hub_cache=hub_cache)
+    if snapshot is None and not options.downloads:
         raise refusal(model, hub_cache, PARTS)
-    fetched = fetch_snapshot(model, parts=PARTS, revision=revision, hub_cache=hub_cache, token=options.token)
-    return fetched, model
+    if snapshot is None:
+        snapshot = fetch_snapshot(model, parts=PARTS, revision=revision, hub_cache=hub_cache, token=options.token)
+    _refuse_adapter(snapshot, model)
+    return snapshot, model
+
+
+def _refuse_adapter(folder: Path, model: str) -> None:
+    """Refuse what transformers would merge by itself, unseen by the card and from whatever base model it names."""
+    if (folder / "adapter_config.json").is_file():
+        raise ModelFilesError(
+            f"model {shorten(model)} holds an adapter (adapter_config.json): name the model that it was trained on, "
+            "and pass a folder with the adapter alone as `adapter`."
+        )

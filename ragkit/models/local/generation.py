@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Literal, Protocol, TypeAlias
 
 from ragkit.errors import ConfigError
@@ -40,10 +41,11 @@ class Sampling:
     def __post_init__(self) -> None:
         """Check the ranges."""
         for name, fits, expected in (
-            ("temperature", self.temperature >= 0, "at least 0"),
+            ("temperature", 0 <= self.temperature < inf, "at least 0 and finite"),
             ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
             ("top_k", self.top_k >= 0, "at least 0 (0 for all tokens)"),
-            ("repetition_penalty", self.repetition_penalty > 0, "above 0 (1 for none)"),
+            ("repetition_penalty", 0 < self.repetition_penalty < inf, "above 0 and finite (1 for none)"),
+            ("seed", self.seed is None or -(2**63) <= self.seed < 2**64, "a number of at most 64 bits, or None"),
         ):
             if not fits:
                 raise ConfigError(f"{name} must be {expected}, got {getattr(self, name)}.")

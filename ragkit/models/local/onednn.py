@@ -50,6 +50,8 @@ def can_pack(model: Any) -> bool:
         and all(hasattr(torch.ops.mkldnn, name) for name in operators)
         and model.device.type == "cpu"
         and model.dtype in _DTYPES
+        # On older processors oneDNN refuses bfloat16 when the layer is called.
+        and (model.dtype != torch.bfloat16 or torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,7 +14,7 @@ from ragkit.models.local.generation import Sampling
 __all__ = ["DType", "EngineName", "LoadOptions", "Quantize", "ReplyOptions", "read_reply_options"]
 
 DType: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
-"""Number format of the weights; `auto`: bfloat16 where the processor has AMX or the GPU has it, else float32."""
+"""Number format of the weights; `auto`: bfloat16 where the processor (AMX, AVX512-BF16) or the GPU has it, else float32."""
 EngineName: TypeAlias = Literal["auto", "torch", "openvino"]
 """What computes; `auto` is torch."""
 Quantize: TypeAlias = Literal["int8", "int4"]
@@ -97,12 +96,12 @@ class ReplyOptions:
         """Check the types, and what has a range; `Sampling` checks the rest."""
         for name in (*_WHOLE, *_REAL):
             _check_number(name, getattr(self, name))
-        if self.seed is not None and not -(1 << 63) <= self.seed < 1 << 64:
-            raise ConfigError(f"seed must fit in 64 bits, got {shorten(self.seed)}.")
         if self.max_tokens is not None and self.max_tokens < 1:
             raise ConfigError(f"max_tokens must be at least 1 (or None for what fits), got {self.max_tokens}.")
         if self.timeout_s is not None and not 0 < self.timeout_s <= TIMEOUT_MAX:
-            raise ConfigError(f"timeout_s must be above 0 (or None for no limit), got {self.timeout_s}.")
+            raise ConfigError(
+                f"timeout_s must be above 0 and at most {TIMEOUT_MAX:.0f} (or None for no limit), got {self.timeout_s}."
+            )
         if not _is_list(self.stop) or not all(isinstance(text, str) and text for text in self.stop):
             raise ConfigError(f"stop must be a list of texts, none of them empty, got {shorten(self.stop)!r}.")
         if self.documents is not None and not (
@@ -120,9 +119,9 @@ class ReplyOptions:
 def _check_number(name: str, value: object) -> None:
     if value is None and name in _MAY_BE_NONE:
         return
-    fits = isinstance(value, int if name in _WHOLE else int | float) and not isinstance(value, bool)
-    if not fits or not math.isfinite(value):  # type: ignore[arg-type]  # it is a number where it fits
-        kind = "whole number" if name in _WHOLE else "finite number"
+    kinds = int if name in _WHOLE else int | float
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        kind = "whole number" if name in _WHOLE else "number"
         raise ConfigError(f"{name} must be a {kind}, got {shorten(value)!r}.")
 
 

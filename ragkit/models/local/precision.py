@@ -13,6 +13,9 @@ with require(feature="LocalChatModel", package="torch", extra="local"):
 
 __all__ = ["choose_device", "choose_dtype", "processor_flags"]
 
+_FAST_BFLOAT16 = frozenset({"amx_bf16", "avx512_bf16"})
+"""Either makes bfloat16 faster than float32: `python -m evals.benchmarks.generation`, with and without `--dtype`."""
+
 
 def choose_device(name: str) -> torch.device:
     """Give the device called `name`; for `auto` the first GPU of CUDA, else the processor.
@@ -36,8 +39,8 @@ def choose_device(name: str) -> torch.device:
 def choose_dtype(name: DType, device: torch.device, *, flags: frozenset[str] | None = None) -> torch.dtype:
     """Give the number format for `device`.
 
-    `auto` is bfloat16 where matrices of it are fast: processors with AMX, GPUs of CUDA since Ampere (older ones:
-    float16); float32 elsewhere, where bfloat16 would be slower.
+    `auto` is bfloat16 where matrices of it are fast: processors with AMX or AVX512-BF16, GPUs of CUDA since Ampere
+    (older ones: float16); float32 elsewhere, where bfloat16 would be slower.
 
     Args:
         name: Format asked for.
@@ -48,13 +51,13 @@ def choose_dtype(name: DType, device: torch.device, *, flags: frozenset[str] | N
         ConfigError: For float16 on a processor, which computes it slowly and with too small a range.
     """
     if name == "float16" and device.type == "cpu":
-        raise ConfigError("dtype float16 is for GPUs: on a processor take bfloat16 (fast with AMX) or float32.")
+        raise ConfigError("dtype float16 is for GPUs: on a processor take bfloat16 or float32.")
     if name != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[name]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-    amx = device.type == "cpu" and "amx_bf16" in (processor_flags() if flags is None else flags)
-    return torch.bfloat16 if amx else torch.float32
+    able = device.type == "cpu" and not _FAST_BFLOAT16.isdisjoint(processor_flags() if flags is None else flags)
+    return torch.bfloat16 if able else torch.float32
 
 
 def processor_flags(path: Path = Path("/proc/cpuinfo")) -> frozenset[str]:

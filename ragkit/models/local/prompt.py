@@ -32,7 +32,7 @@ with require(feature="LocalChatModel", package="jinja2", extra="local"):
 __all__ = ["ChatLayout", "Layout", "PlainLayout", "SourceLayout", "layout_for", "render"]
 
 Objects = Sequence[Mapping[str, Any]]
-REFUSALS = (TemplateError, TypeError)
+REFUSALS = (TemplateError, TypeError, ValueError, ArithmeticError, LookupError)
 """What a template raises by itself, and what it stumbles over."""
 
 _PROBE = "zebra seven"

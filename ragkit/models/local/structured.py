@@ -72,14 +72,14 @@ class SchemaParser(BaseCumulativeTransformOutputParser[Any]):
             return None
         try:
             value = parse_partial_json(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
 
     def _made(self, text: str) -> Any:
         try:
             value = json.loads(text, strict=False)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             reason = "breaks off or is no JSON: raise max_tokens, or look at raw_output"
             raise OutputParseError(f"the reply {reason}.", raw_output=text) from error
         if self.schema_class is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import Lock, get_ident
 from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
@@ -25,12 +27,14 @@ from ragkit.models.local.prompt import Layout, layout_for
 
 with require(feature="LocalChatModel", package="transformers", extra="local"):
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
+    from transformers.utils import logging as transformers_logging
 with require(feature="LocalChatModel", package="safetensors", extra="local"):
     from safetensors import SafetensorError
 
 __all__ = ["Loaded", "load"]
 
 _UNREADABLE = (
+    ImportError,  # weights in a form that needs one more package
     OSError,
     ValueError,
     KeyError,
@@ -40,6 +44,8 @@ _UNREADABLE = (
     SafetensorError,
     StrictDataclassError,
 )
+_LOADING = Lock()
+"""transformers sets torch's number format for the whole process while it builds a model: one at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,10 +77,10 @@ class Loaded:
         return Grammars(self.tokenizer, vocabulary=self.vocabulary, end_tokens=sorted(self.end_tokens))
 
     @cached_property
-    def special(self) -> frozenset[int]:
-        """Tokens that are never text."""
+    def special(self) -> Mapping[str, int]:
+        """Tokens that are never text, by their spelling."""
         added = self.backend.get_added_tokens_decoder()
-        return frozenset(token for token, what in added.items() if what.special)
+        return {what.content: token for token, what in added.items() if what.special}
 
     def __deepcopy__(self, memo: object) -> Loaded:
         return self
@@ -95,7 +101,7 @@ def load(options: LoadOptions) -> Loaded:
     if options.adapter is not None:
         from ragkit.models.local.adapter import with_adapter  # here: peft takes a second that others need not wait
 
-        model = with_adapter(model, Path(options.adapter))
+        model = with_adapter(model, Path(options.adapter).expanduser())
     model = model.to(device).eval()
     if options.quantize is not None:
         from ragkit.models.local.quantize import quantized  # here: for those who choose it
@@ -135,14 +141,15 @@ def _model(folder: Path, dtype: Any) -> Any:
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         kind: Any = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
-        model, told = kind.from_pretrained(
-            folder,
-            dtype=dtype,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            output_loading_info=True,
-        )
+        with _LOADING, _no_progress_bar():
+            model, told = kind.from_pretrained(
+                folder,
+                dtype=dtype,
+                local_files_only=True,
+                trust_remote_code=False,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
     except _UNREADABLE as error:
         raise _unreadable(folder, "the model", error) from error
     if missing := sorted(told["missing_keys"]):  # transformers would fill them with random numbers and warn
@@ -151,6 +158,21 @@ def _model(folder: Path, dtype: Any) -> Any:
             "damaged, or belong to another config.json; fetch the model again."
         )
     return model
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Keep transformers from drawing on the error stream what this thread loads; older releases of 5 always do."""
+    thread, set_hook = get_ident(), getattr(transformers_logging, "set_tqdm_hook", lambda _hook: None)
+
+    def bar(factory: Any, given: Sequence[Any], named: Mapping[str, Any]) -> Any:
+        return factory(*given, **({**named, "disable": True} if get_ident() == thread else named))
+
+    before = set_hook(bar)
+    try:
+        yield
+    finally:
+        set_hook(before)
 
 
 def _unreadable(folder: Path, what: str, error: Exception) -> ModelFilesError:

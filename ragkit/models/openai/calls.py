@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 import openai
+from pydantic import ValidationError
 
-from ragkit.errors import ModelError, ModelTimeoutError
-from ragkit.models.openai.replies import unreadable
+from ragkit.errors import InputError, ModelError, ModelTimeoutError
+from ragkit.models.openai.replies import misfit, unreadable
 from ragkit.remote.openai_errors import as_model_error, without
 from ragkit.remote.policy import Deadline
 from ragkit.remote.watch import Watch
@@ -26,7 +27,7 @@ _T = TypeVar("_T")
 _QUOTE = 24
 _TELLING = 12
 # What langchain-openai and openai raise while they read a reply that is not as expected.
-_READING = (ValueError, TypeError, KeyError, AttributeError, IndexError)
+_READING = (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Guard:
     """The key, and what else was sent in headers or the query: no message may hold them."""
     prompt: Sequence[str] = field(repr=False, default=())
     """The texts that were sent; no message repeats one, or 24 characters of one."""
+    schema: str | None = None
+    """Name of the pydantic class that openai reads the reply as; None for none."""
     watch: Watch = field(default_factory=Watch)
 
     def wait(self, call: Callable[[], _T]) -> _T:
@@ -72,6 +75,20 @@ class Guard:
             failure = self._told(error)
         raise failure
 
+    def read(self, step: Callable[[], _T]) -> _T:
+        """Take a step on what came, where only the server can be to blame.
+
+        Raises:
+            ModelError: In place of what the step stumbles over.
+        """
+        try:
+            return step()
+        except ModelError:
+            raise
+        except _READING as error:
+            failure = self._told(error)
+        raise failure
+
     def _limit_s(self) -> float:
         left = self.total.remaining_s()
         if left <= 0:
@@ -91,8 +108,12 @@ class Guard:
             return ModelTimeoutError(f"the server was silent for {self.timeout_s:g} s: raise timeout, or ask for less.")
         if isinstance(error, openai.OpenAIError):
             return as_model_error(error, secrets=self.secrets)
+        if self.watch.status is None and isinstance(error, UnicodeEncodeError):
+            raise InputError("a message holds half of a character (a lone surrogate), which cannot be sent.") from None
         if self.watch.status is None:
             raise error  # nothing was sent: the call itself is wrong, and says how
+        if isinstance(error, ValidationError) and error.title == self.schema:
+            return misfit(error)
         return unreadable(error, self.watch, self.secrets)
 
     def _over(self) -> str:

@@ -16,32 +16,36 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from functools import partial
 from itertools import count
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable
 from pydantic import PrivateAttr
 
-from ragkit.errors import ModelRequestError
+from ragkit.errors import ModelRequestError, OutputParseError
 from ragkit.models.openai.calls import Guard
 from ragkit.models.openai.chunks import Tally, with_refusal
 from ragkit.models.openai.configured import ConfiguredChatModel
-from ragkit.models.openai.options import call_timeout, timeouts_of
+from ragkit.models.openai.options import call_timeout, check_choices, timeouts_of
 from ragkit.models.openai.replies import checked
-from ragkit.models.openai.schemas import schema_of, sent_as
+from ragkit.models.openai.schemas import is_schema, parsed, past_openai
 from ragkit.models.openai.streams import Opened, arest, astart, rest, start
 from ragkit.models.openai.usage import with_usage
 from ragkit.remote.policy import Deadline, aretry, retry
+from ragkit.remote.watch import Watch
 
 __all__ = ["OpenAIChatModel"]
 
 _T = TypeVar("_T")
+_OURS = ("stream_usage", "keep_misfit")
 _NOT_ASKING: Mapping[str, Any] = MappingProxyType({"stream_usage": False})
 
 
@@ -53,11 +57,12 @@ class OpenAIChatModel(ConfiguredChatModel):
 
     - Nothing is read from the environment: what is not given is not sent.
     - A call is over within `deadline_s`, retries and their waits included, and a stream too; one attempt, and each wait
-      for the next chunk of a stream, within `timeout`.
+      for the next chunk of a stream, within `timeout`. Only what `rate_limiter` makes it wait may come on top.
     - Failures are errors of `ragkit.errors`, with the server's words and without the key. What may pass is tried again
       by `policy`, each time by leave of `rate_limiter`; a stream only until a chunk with something in it was given.
     - `usage_metadata` is always there. Where the server does not tell it, it is counted here and
       `response_metadata["estimated"]` is True. Counting never needs a network.
+    - Tools that are not strict may stand beside a `response_format`; a stream of several choices (`n`) is refused.
     - `response_metadata["finish_reason"]` and `additional_kwargs["refusal"]` are there for both APIs.
     - An unknown option is an error; what only the server understands goes into `model_kwargs` or `extra_body`.
 
@@ -73,6 +78,20 @@ class OpenAIChatModel(ConfiguredChatModel):
 
     _usage_refused: bool = PrivateAttr(default=False)
 
+    def with_structured_output(
+        self, schema: Any = None, *, include_raw: bool = False, **options: Any
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Do what LangChain's does; with `include_raw`, a whole chat completion that does not fit is given, not raised.
+
+        What openai reads (a reply of the Responses API) or what is read piece by piece (a stream) raises all the same.
+
+        Raises:
+            OutputParseError: In place of a reply that does not fit, when it is asked for.
+        """
+        if include_raw and options.get("method", "json_schema") == "json_schema":
+            options["keep_misfit"] = True
+        return super().with_structured_output(schema, include_raw=include_raw, **options)
+
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -81,14 +100,14 @@ class OpenAIChatModel(ConfiguredChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         total = Deadline(self._policy.deadline_s)
-        call = partial(super()._generate, messages, stop, **_sent(kwargs))
+        call = partial(super()._generate, messages, stop, **self._sent(kwargs))
 
         def attempt() -> ChatResult:
             guard = self._guard(total, messages, kwargs)
-            return checked(guard.wait(call), guard.watch)
+            result = guard.wait(call)
+            return guard.read(lambda: self._read(result, guard.watch, messages, kwargs))
 
-        result = retry(self._limited(attempt), self._policy, deadline=total)
-        return self._with_usage(result, messages, kwargs)
+        return retry(self._limited(attempt), self._policy, deadline=total)
 
     async def _agenerate(
         self,
@@ -98,14 +117,14 @@ class OpenAIChatModel(ConfiguredChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         total = Deadline(self._policy.deadline_s)
-        call = partial(super()._agenerate, messages, stop, **_sent(kwargs))
+        call = partial(super()._agenerate, messages, stop, **self._sent(kwargs))
 
         async def attempt() -> ChatResult:
             guard = self._guard(total, messages, kwargs)
-            return checked(await guard.await_(call), guard.watch)
+            result = await guard.await_(call)
+            return guard.read(lambda: self._read(result, guard.watch, messages, kwargs))
 
-        result = await aretry(self._alimited(attempt), self._policy, deadline=total)
-        return self._with_usage(result, messages, kwargs)
+        return await aretry(self._alimited(attempt), self._policy, deadline=total)
 
     def _stream(
         self,
@@ -175,8 +194,10 @@ class OpenAIChatModel(ConfiguredChatModel):
         return with_refusal(deltas[0], made) if deltas and made is not None else made
 
     def _guard(self, total: Deadline, messages: Sequence[BaseMessage], kwargs: Mapping[str, Any]) -> Guard:
-        wait_s = kwargs.get("timeout") or timeouts_of(self.request_timeout)[1]
-        return Guard(total, wait_s, self._secrets, [message.text for message in messages])
+        _, wait_s = timeouts_of(self.request_timeout if kwargs.get("timeout") is None else kwargs["timeout"])
+        form = kwargs.get("response_format")
+        schema = form.__name__ if is_schema(form) else None
+        return Guard(total, wait_s, self._secrets_of(kwargs), [message.text for message in messages], schema)
 
     def _limited(self, attempt: Callable[[], _T]) -> Callable[[], _T]:
         """Ask the rate limiter before every attempt but the first, for which LangChain asks."""
@@ -199,10 +220,20 @@ class OpenAIChatModel(ConfiguredChatModel):
 
         return limited
 
+    def _sent(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Give what goes on to LangChain's own methods."""
+        sent = {name: value for name, value in kwargs.items() if name not in _OURS}
+        if sent.get("timeout") is not None:
+            sent["timeout"] = call_timeout(sent["timeout"])
+        return sent if self._on_responses(kwargs) else past_openai(sent, self.extra_body)
+
     def _streamed(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what goes on to LangChain's own streams."""
-        schema = None if self._on_responses(kwargs) else schema_of(kwargs)
-        return _sent(kwargs) | ({} if schema is None else {"response_format": sent_as(schema)})
+        check_choices(kwargs.get("n", self.n), streaming=True)
+        return self._sent(kwargs)
+
+    def _under_schema(self, kwargs: Mapping[str, Any], message: AIMessage, reason: str | None) -> dict[str, Any]:
+        """Read a whole reply of Chat Completions; that of the Responses API was read by openai."""
+        return parsed(None if self._on_responses(kwargs) else kwargs.get("response_format"), message, reason)
 
     def _on_responses(self, kwargs: Mapping[str, Any]) -> bool:
         return self._use_responses_api({**kwargs, **self.model_kwargs})
@@ -228,21 +259,18 @@ class OpenAIChatModel(ConfiguredChatModel):
         return with_usage(message, said, counter=self._counter, prompt=messages, tools=kwargs.get("tools"))
 
     def _tally(self, messages: Sequence[BaseMessage], kwargs: Mapping[str, Any]) -> Tally:
-        schema = None if self._on_responses(kwargs) else schema_of(kwargs)
-        return Tally(partial(self._usage_of, messages, kwargs), schema)
+        return Tally(partial(self._usage_of, messages, kwargs), partial(self._under_schema, kwargs))
 
-    def _with_usage(self, result: ChatResult, messages: Sequence[BaseMessage], kwargs: Mapping[str, Any]) -> ChatResult:
-        for generation in result.generations:
+    def _read(
+        self, result: ChatResult, watch: Watch, messages: Sequence[BaseMessage], kwargs: Mapping[str, Any]
+    ) -> ChatResult:
+        """Check a result, and add usage and, under a schema, the instance to it, in place."""
+        for generation in checked(result, watch).generations:
             if isinstance(message := generation.message, AIMessage):
                 fields = self._usage_of(messages, {**kwargs, "stream_usage": True}, message, message.usage_metadata)
                 message.usage_metadata = fields["usage_metadata"]
                 message.response_metadata |= fields["response_metadata"]
+                with suppress(*[OutputParseError] if kwargs.get("keep_misfit") else []):
+                    reason = (generation.generation_info or {}).get("finish_reason")
+                    message.additional_kwargs |= self._under_schema(kwargs, message, reason)
         return result
-
-
-def _sent(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what goes on to LangChain's own methods."""
-    sent = {name: value for name, value in kwargs.items() if name != "stream_usage"}
-    if sent.get("timeout") is not None:
-        sent["timeout"] = call_timeout(sent["timeout"])
-    return sent

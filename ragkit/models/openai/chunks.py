@@ -8,10 +8,8 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.ai import UsageMetadata, add_ai_message_chunks
 from langchain_core.outputs import ChatGenerationChunk
-from pydantic import BaseModel
 
 from ragkit.models.openai.replies import align
-from ragkit.models.openai.schemas import parsed
 
 __all__ = ["Tally", "shows", "with_refusal"]
 
@@ -28,25 +26,28 @@ class Tally:
         chunks: How many came so far.
         usage: What the server said last; None for nothing yet.
         finished: Whether the server said why it ended.
+        reason: Why, in the words of Chat Completions.
         closed: Whether the stream's own last chunk came, after which no other may.
     """
 
     def __init__(
         self,
         told: Callable[[AIMessage, UsageMetadata | None], dict[str, Any]],
-        schema: type[BaseModel] | None = None,
+        read: Callable[[AIMessage, str | None], dict[str, Any]],
     ) -> None:
         """Start before the first chunk.
 
         Args:
             told: Gives the fields that tell the usage of a whole reply, from what the server said of it.
-            schema: What the whole reply of Chat Completions is read as; None for text.
+            read: Gives what a whole reply of Chat Completions has in `additional_kwargs` under a schema, from the reply
+                and why it ended.
         """
         self._usage_of = told
-        self._schema = schema
+        self._read = read
         self.chunks = 0
         self.usage: UsageMetadata | None = None
         self.finished = False
+        self.reason: str | None = None
         self.closed = False
         self._parts: list[AIMessageChunk] = []
         self._told: set[str] = set()
@@ -61,7 +62,8 @@ class Tally:
             self.usage = message.usage_metadata
             message.usage_metadata = None
         chunk.generation_info = {name: told for name, told in (chunk.generation_info or {}).items() if self._new(name)}
-        self.finished = self.finished or "finish_reason" in chunk.generation_info
+        self.reason = chunk.generation_info.get("finish_reason", self.reason)
+        self.finished = self.reason is not None
         self._parts.append(message.model_copy())
         if message.chunk_position == "last":
             self._close(message)
@@ -90,12 +92,12 @@ class Tally:
         """Give the chunk that tells the usage, after all others; None where the stream's own last chunk did.
 
         Raises:
-            OutputParseError: If the reply does not fit the schema.
+            OutputParseError: If the reply was cut, or does not fit the schema.
         """
         if self.closed:
             return None
         whole = self.whole()
-        read = {} if self._schema is None else parsed(self._schema, whole)
+        read = self._read(whole, self.reason)
         fields = self._usage_of(whole, self.usage)
         return ChatGenerationChunk(message=AIMessageChunk(content="", additional_kwargs=read, **fields))
 

@@ -113,11 +113,14 @@ class ConfiguredChatModel(ChatOpenAI):
     def _key(self) -> str:
         return self.openai_api_key.get_secret_value() if self.openai_api_key is not None else ""
 
-    @property
-    def _secrets(self) -> list[str]:
-        """What may be a key, besides the key: servers are also told it in headers, and in the query."""
-        others = [*(self.default_headers or {}).values(), *(self.default_query or {}).values()]
-        return [self._key, *(value for value in others if isinstance(value, str))]
+    def _secrets_of(self, kwargs: Mapping[str, Any]) -> list[str]:
+        """What may be a key in a call, besides the key: servers are also told it in headers, and in the query."""
+        given = [self.default_headers, self.default_query]
+        given += [
+            options.get(name) for options in (self.model_kwargs, kwargs) for name in ("extra_headers", "extra_query")
+        ]
+        values = [value for fields in given if isinstance(fields, Mapping) for value in fields.values()]
+        return [self._key, *(value for value in values if isinstance(value, str))]
 
     @property
     def _uses_gateway(self) -> bool:
@@ -126,7 +129,8 @@ class ConfiguredChatModel(ChatOpenAI):
     @property
     def _identifying_params(self) -> dict[str, Any]:
         # A cache must not take one server's answer for another's.
-        return {**super()._identifying_params, "base_url": self.openai_api_base}
+        own = {"base_url": self.openai_api_base, "use_responses_api": self.use_responses_api}
+        return {**super()._identifying_params, **own}
 
     def close(self) -> None:
         """Close the connections of plain calls; the model cannot be called afterwards."""

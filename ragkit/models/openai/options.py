@@ -84,9 +84,17 @@ def timeouts_of(timeout: float | tuple[float, float] | None) -> tuple[float, flo
     return min(_CONNECT_S, timeout), timeout
 
 
-def call_timeout(timeout: float) -> openai.Timeout:
-    """Give what openai takes for the time-out of one call."""
-    return openai.Timeout(timeout, connect=min(_CONNECT_S, timeout))
+def call_timeout(timeout: Any) -> openai.Timeout:
+    """Give what openai takes for the time-out of one call.
+
+    Raises:
+        ConfigError: If it is not seconds above 0, or two of them.
+    """
+    parts = timeout if isinstance(timeout, tuple) and len(timeout) == 2 else (timeout, timeout)
+    if not all(isinstance(part, int | float) and 0 < part < float("inf") for part in parts):
+        raise ConfigError(f"timeout must be seconds above 0, or a pair of them, got {shorten(timeout)}.")
+    connect_s, wait_s = timeouts_of(timeout)
+    return openai.Timeout(wait_s, connect=connect_s)
 
 
 def policy_of(

@@ -17,7 +17,7 @@ from ragkit.errors import ModelError, ModelUnavailableError, OutputParseError, s
 from ragkit.remote.openai_errors import conceal, from_body
 from ragkit.remote.watch import Watch
 
-__all__ = ["align", "checked", "unreadable"]
+__all__ = ["align", "checked", "misfit", "unreadable"]
 
 _INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
 _FAILED_EVENT = re.compile(r"ResponseError\(code=(?P<code>None|'[^']*'), message=(?P<message>'.*'|\".*\")", re.DOTALL)
@@ -38,11 +38,14 @@ def align(message: AIMessage) -> None:
 
 
 def checked(result: ChatResult, watch: Watch) -> ChatResult:
-    """Give a result that has a reply.
+    """Give a result that has a reply, and tells its tokens in a form that LangChain can add up.
 
     Raises:
         ModelUnavailableError: If the server gave none.
+        TypeError: If it tells its tokens otherwise.
     """
+    if not isinstance((result.llm_output or {}).get("token_usage"), Mapping | None):
+        raise TypeError("usage is no object")
     if not result.generations:
         raise ModelUnavailableError("the server gave no reply: its list of choices is empty.", status=watch.status)
     for generation in result.generations:
@@ -51,10 +54,14 @@ def checked(result: ChatResult, watch: Watch) -> ChatResult:
     return result
 
 
+def misfit(error: ValidationError, said: str | None = None) -> OutputParseError:
+    """Say that a reply does not fit the schema that was asked for; `said` is the reply where `error` does not tell."""
+    given = error.errors(include_url=False)[0].get("input")
+    return OutputParseError(f"the reply does not fit the schema {shorten(error.title)}.", said or str(given))
+
+
 def unreadable(error: Exception, watch: Watch, secrets: Sequence[str]) -> ModelError:
     """Say what is wrong with a reply that began well, from what langchain-openai raised while reading it."""
-    if isinstance(error, ValidationError):
-        return OutputParseError(f"the reply does not fit the schema {error.title}.", _given_text(error))
     said = error.args[0] if error.args else None
     body = said.model_dump() if isinstance(said, OpenAIModel) else said or _json(watch.head)
     if isinstance(body, Mapping) and (said or body.get("error")):
@@ -73,15 +80,10 @@ def unreadable(error: Exception, watch: Watch, secrets: Sequence[str]) -> ModelE
 def _json(text: bytes) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
 def _literal(text: str) -> Any:
     """Undo the `repr` of a field."""
     return ast.literal_eval(text) if text[0] in "'\"" or text == "None" else text
-
-
-def _given_text(error: ValidationError) -> str:
-    given = error.errors(include_url=False)[0].get("input")
-    return given if isinstance(given, str) else str(given)

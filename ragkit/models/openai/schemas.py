@@ -1,6 +1,7 @@
-"""A streamed reply under a pydantic schema: sent as JSON Schema, read as an instance once it is whole.
+"""A reply of Chat Completions under a schema: asked for as JSON Schema, read here once it is whole.
 
-LangChain leaves both to openai's typed stream, which warns at every event that holds an instance.
+openai's own typed calls, which LangChain takes for any `response_format`, refuse tools that are not strict, and warn at
+every event of a stream that holds an instance. The option goes past them as part of `extra_body`.
 """
 
 from __future__ import annotations
@@ -11,34 +12,60 @@ from typing import Any
 import openai
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, ValidationError
+from typing_extensions import TypeIs
 
-from ragkit.errors import OutputParseError, shorten
+from ragkit.models.openai.replies import misfit
+from ragkit.remote.openai_errors import cut_short
 
-__all__ = ["parsed", "schema_of", "sent_as"]
+__all__ = ["is_schema", "parsed", "past_openai"]
 
-
-def schema_of(kwargs: Mapping[str, Any]) -> type[BaseModel] | None:
-    """Give the pydantic class that a call asks for as `response_format`; None for none."""
-    schema = kwargs.get("response_format")
-    return schema if isinstance(schema, type) and issubclass(schema, BaseModel) else None
+_CUT = ("length", "content_filter")
+_TEXT = {"type": "text"}
 
 
-def sent_as(schema: type[BaseModel]) -> dict[str, Any]:
+def past_openai(kwargs: Mapping[str, Any], extra_body: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Give the options of a call with its `response_format` where openai does not look at it.
+
+    Args:
+        kwargs: The options; a `response_format` that is neither a pydantic class nor a dict stays.
+        extra_body: The model's own, which that of a call replaces.
+    """
+    form = kwargs.get("response_format")
+    if not (is_schema(form) or isinstance(form, Mapping)):
+        return dict(kwargs)
+    others = {name: value for name, value in kwargs.items() if name != "response_format"}
+    body = kwargs.get("extra_body") or extra_body or {}
+    return {**others, "extra_body": {**body, "response_format": _sent_as(form) if is_schema(form) else form}}
+
+
+def parsed(form: object, message: AIMessage, reason: str | None) -> dict[str, Any]:
+    """Give the field of `additional_kwargs` that holds a whole reply as an instance of the class asked for.
+
+    Args:
+        form: The `response_format` of the call; anything but a pydantic class gives nothing.
+        message: The reply; a refusal or a call of a tool gives nothing.
+        reason: Why it ended.
+
+    Raises:
+        OutputParseError: If it was cut, or does not fit.
+    """
+    if reason in _CUT and form is not None and form != _TEXT:
+        raise cut_short(reason, message.text)
+    if not is_schema(form) or not message.text or message.additional_kwargs.get("refusal"):
+        return {}
+    try:
+        return {"parsed": form.model_validate_json(message.text)}
+    except ValidationError as error:
+        failure = misfit(error, message.text)
+    raise failure
+
+
+def is_schema(form: object) -> TypeIs[type[BaseModel]]:
+    """Whether a `response_format` is a pydantic class."""
+    return isinstance(form, type) and issubclass(form, BaseModel)
+
+
+def _sent_as(schema: type[BaseModel]) -> dict[str, Any]:
     """Give the `response_format` that asks for a schema, as openai itself writes it."""
     strict = openai.pydantic_function_tool(schema)["function"]["parameters"]
     return {"type": "json_schema", "json_schema": {"name": schema.__name__, "strict": True, "schema": strict}}
-
-
-def parsed(schema: type[BaseModel], message: AIMessage) -> dict[str, Any]:
-    """Give the field of `additional_kwargs` that holds a whole reply as an instance; a refusal or a call gives none.
-
-    Raises:
-        OutputParseError: If what was said does not fit.
-    """
-    if not message.text or message.additional_kwargs.get("refusal"):
-        return {}
-    try:
-        return {"parsed": schema.model_validate_json(message.text)}
-    except ValidationError as error:
-        failure = OutputParseError(f"the reply does not fit the schema {shorten(error.title)}.", message.text)
-    raise failure

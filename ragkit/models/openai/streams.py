@@ -6,7 +6,7 @@ would see the beginning twice. `astart` and `arest` do what `start` and `rest` d
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 
@@ -38,8 +38,18 @@ class Opened:
         if chunk is None:
             self.check_end()
             return True
-        self.first.append(self.tally.take(chunk))
+        self.first.append(self.take(chunk))
         return shows(chunk)
+
+    def take(self, chunk: ChatGenerationChunk) -> ChatGenerationChunk:
+        """Note a chunk, and give it without what is told elsewhere."""
+        return self.guard.read(lambda: self.tally.take(chunk))
+
+    def last(self) -> Iterator[ChatGenerationChunk]:
+        """Give the chunk that ends the stream, where it did not come by itself."""
+        last = self.guard.read(self.tally.last)
+        if last is not None:
+            yield last
 
     def check_end(self) -> None:
         """Check at the end that the server meant it.
@@ -107,12 +117,11 @@ def rest(chunks: Generator[ChatGenerationChunk], opened: Opened) -> Generator[Ch
         yield from opened.first
         try:
             while (chunk := opened.guard.wait(lambda: next(chunks, None))) is not None:
-                yield opened.tally.take(chunk)
+                yield opened.take(chunk)
             opened.check_end()
         except ModelError as error:
             raise opened.broken(error) from None
-        if (last := opened.tally.last()) is not None:
-            yield last
+        yield from opened.last()
 
 
 async def arest(chunks: AsyncGenerator[ChatGenerationChunk], opened: Opened) -> AsyncGenerator[ChatGenerationChunk]:
@@ -122,9 +131,9 @@ async def arest(chunks: AsyncGenerator[ChatGenerationChunk], opened: Opened) -> 
             yield chunk
         try:
             while (later := await opened.guard.await_(lambda: anext(chunks, None))) is not None:
-                yield opened.tally.take(later)
+                yield opened.take(later)
             opened.check_end()
         except ModelError as error:
             raise opened.broken(error) from None
-        if (last := opened.tally.last()) is not None:
+        for last in opened.last():
             yield last

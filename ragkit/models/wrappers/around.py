@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from langchain_core.caches import BaseCache
-from langchain_core.callbacks import BaseCallbackManager, Callbacks
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForLLMRun,
+    BaseCallbackManager,
+    CallbackManagerForLLMRun,
+    Callbacks,
+)
 from langchain_core.language_models import BaseChatModel, LanguageModelInput, ModelProfile
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from ragkit.errors import ConfigError, shorten
+from ragkit.models.wrappers.calls import AsyncChunks, Call, Chunks
 from ragkit.models.wrappers.places import put_in_place
 
 __all__ = ["ChatModelAround", "ChatModelAroundOne", "name_of"]
@@ -25,7 +32,7 @@ _STANDARD = frozenset({"api_key", "max_retries", "max_tokens", "stop", "temperat
 
 
 class ChatModelAround(BaseChatModel):
-    """A chat model that asks others; its subclasses add what they are named for.
+    """A chat model that asks others; its subclasses add what they are named for, in four methods that take a `Call`.
 
     Profile, identifying parameters, tracing parameters, token counts and streaming switches are the inner model's (the
     first one's of several). Its handlers, tags and metadata are taken over, so that one call is one run in a trace; its
@@ -72,6 +79,58 @@ class ChatModelAround(BaseChatModel):
     @abstractmethod
     def _inner(self) -> Sequence[BaseChatModel]:
         """The models inside, the first one first."""
+
+    @abstractmethod
+    def _answer(self, call: Call, run: CallbackManagerForLLMRun | None) -> ChatResult:
+        """Give a whole reply."""
+
+    @abstractmethod
+    async def _aanswer(self, call: Call, run: AsyncCallbackManagerForLLMRun | None) -> ChatResult:
+        """Give a whole reply, without blocking."""
+
+    @abstractmethod
+    def _chunks(self, call: Call) -> Chunks:
+        """Give a reply as it comes; closing it closes the inner model's stream."""
+
+    @abstractmethod
+    def _achunks(self, call: Call) -> AsyncChunks:
+        """Give a reply as it comes, without blocking."""
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return self._answer(Call(messages, stop, kwargs), run_manager)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        return await self._aanswer(Call(messages, stop, kwargs), run_manager)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        return self._chunks(Call(messages, stop, kwargs))
+
+    def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        return self._achunks(Call(messages, stop, kwargs))
 
     @property
     def _first(self) -> BaseChatModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing, closing
 from typing import Any, NamedTuple
 
@@ -66,46 +66,23 @@ class CachedChatModel(ChatModelAroundOne):
             raise ValueError(f"cache must be a BaseCache such as SQLiteCache(path), got {options.get('cache')!r}")
         return {**{name: value for name, value in options.items() if name != "cache"}, "replies": options["cache"]}
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        call = Call(messages, stop, kwargs)
+    def _answer(self, call: Call, run: CallbackManagerForLLMRun | None) -> ChatResult:
         question, note = self._question(call)
         if question and (kept := _result(self.replies.lookup(*question))):
             return kept
-        result = generate(self.model, call, run_manager)
+        result = generate(self.model, call, run)
         if question:
             self.replies.update(*question, _to_keep(result))
         return note_result(result, note)
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        call = Call(messages, stop, kwargs)
+    async def _aanswer(self, call: Call, run: AsyncCallbackManagerForLLMRun | None) -> ChatResult:
         question, note = self._question(call)
         if question and (kept := _result(await self.replies.alookup(*question))):
             return kept
-        result = await agenerate(self.model, call, run_manager)
+        result = await agenerate(self.model, call, run)
         if question:
             await self.replies.aupdate(*question, _to_keep(result))
         return note_result(result, note)
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        return self._chunks(Call(messages, stop, kwargs))
 
     def _chunks(self, call: Call) -> Chunks:
         question, note = self._question(call)
@@ -118,15 +95,6 @@ class CachedChatModel(ChatModelAroundOne):
                 yield seen.noted(chunk)
         if question and seen.chunks:
             self.replies.update(*question, seen.to_keep())
-
-    def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        return self._achunks(Call(messages, stop, kwargs))
 
     async def _achunks(self, call: Call) -> AsyncChunks:
         question, note = self._question(call)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, NamedTuple, Self, TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatResult
 from langchain_core.runnables import Runnable, RunnablePassthrough
 from langchain_core.tools import BaseTool
 from pydantic import Field, model_validator
@@ -91,48 +91,17 @@ class FallbackChatModel(ChatModelAround):
         # Any of them may answer, each with what is bound to it: a cache must not take one for another.
         return text_of([[model._get_llm_string(stop=stop, **kwargs) for model in self.models], self.bound])
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        result, note = self._ask(Call(messages, stop, kwargs), lambda model, call: generate(model, call, run_manager))
+    def _answer(self, call: Call, run: CallbackManagerForLLMRun | None) -> ChatResult:
+        result, note = self._ask(call, lambda model, call: generate(model, call, run))
         return note_result(result, _over(notes_of(result.generations[0].message), note))
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        call = Call(messages, stop, kwargs)
-        result, note = await self._aask(call, lambda model, call: agenerate(model, call, run_manager))
+    async def _aanswer(self, call: Call, run: AsyncCallbackManagerForLLMRun | None) -> ChatResult:
+        result, note = await self._aask(call, lambda model, call: agenerate(model, call, run))
         return note_result(result, _over(notes_of(result.generations[0].message), note))
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        return self._chunks(Call(messages, stop, kwargs))
 
     def _chunks(self, call: Call) -> Chunks:
         opened, note = self._ask(call, lambda model, call: begun(stream(model, call)))
         yield from flow(opened, _over(notes_of(opened.first.message) if opened.first else {}, note))
-
-    def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        return self._achunks(Call(messages, stop, kwargs))
 
     async def _achunks(self, call: Call) -> AsyncChunks:
         opened, note = await self._aask(call, lambda model, call: abegun(astream(model, call)))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
-from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatResult
 from pydantic import Field
 
 from ragkit.models.tokens import TokenCounter, counter_for
@@ -34,42 +31,19 @@ class RateLimitedChatModel(ChatModelAroundOne):
     reply_tokens: int = Field(default=1024, ge=0)
     """What is reserved for a reply where neither the model nor the call states `max_tokens`."""
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        call = Call(messages, stop, kwargs)
+    def _answer(self, call: Call, run: CallbackManagerForLLMRun | None) -> ChatResult:
         reserved = self._needed(call)
         self.limiter.acquire(tokens=reserved)
-        result = generate(self.model, call, run_manager)
+        result = generate(self.model, call, run)
         self._settle(reserved, UsageSeen.of(result))
         return result
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        call = Call(messages, stop, kwargs)
+    async def _aanswer(self, call: Call, run: AsyncCallbackManagerForLLMRun | None) -> ChatResult:
         reserved = self._needed(call)
         await self.limiter.aacquire(tokens=reserved)
-        result = await agenerate(self.model, call, run_manager)
+        result = await agenerate(self.model, call, run)
         self._settle(reserved, UsageSeen.of(result))
         return result
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        return self._chunks(Call(messages, stop, kwargs))
 
     def _chunks(self, call: Call) -> Chunks:
         reserved, seen = self._needed(call), UsageSeen()
@@ -79,15 +53,6 @@ class RateLimitedChatModel(ChatModelAroundOne):
                 seen.add(chunk)
                 yield chunk
         self._settle(reserved, seen)
-
-    def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        return self._achunks(Call(messages, stop, kwargs))
 
     async def _achunks(self, call: Call) -> AsyncChunks:
         reserved, seen = self._needed(call), UsageSeen()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, closing
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.messages import AIMessageChunk, BaseMessage
@@ -41,55 +40,23 @@ class MeteredChatModel(ChatModelAroundOne):
     meter: Meter = Field(default_factory=Meter)
     """Where calls are counted; several models may share one."""
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        call = Call(messages, stop, kwargs)
+    def _answer(self, call: Call, run: CallbackManagerForLLMRun | None) -> ChatResult:
         with self._watch(call) as watch:
-            result = generate(self.model, call, run_manager)
+            result = generate(self.model, call, run)
             watch.result(result)
         return result
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        call = Call(messages, stop, kwargs)
+    async def _aanswer(self, call: Call, run: AsyncCallbackManagerForLLMRun | None) -> ChatResult:
         with self._watch(call) as watch:
-            result = await agenerate(self.model, call, run_manager)
+            result = await agenerate(self.model, call, run)
             watch.result(result)
         return result
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        return self._chunks(Call(messages, stop, kwargs))
 
     def _chunks(self, call: Call) -> Chunks:
         with self._watch(call) as watch, closing(stream(self.model, call)) as chunks:
             for chunk in chunks:
                 watch.chunk(chunk)
                 yield chunk
-
-    def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        return self._achunks(Call(messages, stop, kwargs))
 
     async def _achunks(self, call: Call) -> AsyncChunks:
         with self._watch(call) as watch:

@@ -35,7 +35,7 @@ def question_of(model: BaseChatModel, call: Call) -> Question:
     kwargs = {name: value for name, value in call.kwargs.items() if not name.endswith("structured_output_format")}
     return Question(
         prompt=text_of([_shown(message) for message in call.messages]),
-        decides=text_of([model._get_llm_string(), call.stop, kwargs]),
+        decides=text_of([model._get_llm_string(), model.output_version, call.stop, kwargs]),
     )
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import random as dice
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatResult
 from pydantic import Field
 
 from ragkit.models.wrappers.around import ChatModelAroundOne
@@ -58,50 +57,20 @@ class RetryChatModel(ChatModelAroundOne):
     asleep: Callable[[float], Awaitable[object]] = Field(default=asyncio.sleep, repr=False, exclude=True)
     random: Callable[[], float] = Field(default=dice.random, repr=False, exclude=True)
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        call, attempts = Call(messages, stop, kwargs), _Attempts()
-        result = self._retry(attempts.counted(lambda: generate(self.model, call, run_manager)))
+    def _answer(self, call: Call, run: CallbackManagerForLLMRun | None) -> ChatResult:
+        attempts = _Attempts()
+        result = self._retry(attempts.counted(lambda: generate(self.model, call, run)))
         return note_result(result, attempts.note)
 
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        call, attempts = Call(messages, stop, kwargs), _Attempts()
-        result = await self._aretry(attempts.counted(lambda: agenerate(self.model, call, run_manager)))
+    async def _aanswer(self, call: Call, run: AsyncCallbackManagerForLLMRun | None) -> ChatResult:
+        attempts = _Attempts()
+        result = await self._aretry(attempts.counted(lambda: agenerate(self.model, call, run)))
         return note_result(result, attempts.note)
-
-    def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> Iterator[ChatGenerationChunk]:
-        return self._chunks(Call(messages, stop, kwargs))
 
     def _chunks(self, call: Call) -> Chunks:
         attempts = _Attempts()
         opened = self._retry(attempts.counted(lambda: begun(stream(self.model, call))))
         yield from flow(opened, attempts.note)
-
-    def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[ChatGenerationChunk]:
-        return self._achunks(Call(messages, stop, kwargs))
 
     async def _achunks(self, call: Call) -> AsyncChunks:
         attempts = _Attempts()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ragkit.errors import RagkitError
 
-__all__ = ["main"]
+__all__ = ["main", "record_command"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,22 +46,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(paths: Sequence[Path], *, allow: Sequence[re.Pattern[str]], as_json: bool) -> int:
-    from ragkit.testing.cassettes.findings import findings_under
+    from ragkit.testing.cassettes.findings import findings_under, recordings_under
 
-    found = findings_under(paths, allow=allow)
+    files = recordings_under(paths)
+    found = findings_under(files, allow=allow)
     if as_json:
         sys.stdout.write(json.dumps({"findings": [asdict(finding) for finding in found]}, indent=2) + "\n")
     else:
         sys.stdout.writelines(f"{finding}\n" for finding in found)
-        sys.stderr.write(f"{len(found)} findings\n" if found else "nothing found\n")
+        sys.stderr.write(f"{len(found) or 'no'} findings in {len(files)} recordings\n")
     return 1 if found else 0
 
 
 def _record(arguments: Sequence[str]) -> int:
+    return min(subprocess.run(record_command(arguments), check=False).returncode, 1)  # noqa: S603  # the caller's tests
+
+
+def record_command(arguments: Sequence[str]) -> list[str]:
+    """Give the command that runs pytest with recording on."""
     # Where pytest-recording was told to shut the network, its own option opens it for the tests that are left.
     opened = ["--allowed-hosts=.*"] if find_spec("pytest_recording") is not None else []
-    command = [sys.executable, "-m", "pytest", "--ragkit-record", *opened, *arguments]
-    return min(subprocess.run(command, check=False).returncode, 1)  # noqa: S603  # the caller's own tests
+    return [sys.executable, "-m", "pytest", "--ragkit-record", *opened, *arguments]
 
 
 if __name__ == "__main__":

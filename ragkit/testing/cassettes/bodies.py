@@ -6,6 +6,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 _BOUNDARY = "ragkit-boundary"
+_PACKAGES = {"br": ("brotli", "brotlicffi"), "zstd": ("compression.zstd", "backports.zstd", "zstandard")}
 
 
 def parse_json(body: bytes | str) -> Any:
@@ -84,21 +86,47 @@ def body_bytes(body: Any) -> bytes:
 
 
 def decompressed(body: bytes, encodings: Iterable[str]) -> bytes | None:
-    """Undo the content encodings of a response; None if one of them is not known here (brotli, zstd) or is wrong.
+    """Undo the content encodings of a response; None if one of them cannot be undone here.
 
-    A body that is not compressed any more, as a replayed one may be, is given as it is.
+    Brotli and zstd are undone by the package that the client has for them. Text that is not compressed any more, as
+    aiohttp hands it over, is given as it is.
     """
     names = [name.strip().lower() for value in encodings for name in value.split(",") if name.strip()]
+    plain: bytes | None = body
     for name in reversed(names):
-        if name == "identity":
-            continue
-        if name not in {"gzip", "x-gzip", "deflate"}:
-            return None
+        if plain is not None:
+            plain = _unpacked(plain, name)
+    return plain if plain is not None or not _is_text(body) else body
+
+
+def _unpacked(body: bytes, name: str) -> bytes | None:
+    if name == "identity":
+        return body
+    if name in {"gzip", "x-gzip", "deflate"}:
         try:
-            body = _inflated(body)
+            return _inflated(body)
         except zlib.error:
             return None
-    return body
+    for package in _PACKAGES.get(name, ()):
+        try:
+            module: Any = import_module(package)
+        except ImportError:
+            continue
+        wrong = module.error if name == "br" else module.ZstdError
+        reader = module.ZstdDecompressor().decompressobj() if package == "zstandard" else module
+        try:
+            return bytes(reader.decompress(body))
+        except wrong:
+            return None
+    return None
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _inflated(body: bytes) -> bytes:

@@ -57,7 +57,7 @@ def find_random(text: str, *, field: str = "") -> Iterator[tuple[int, int]]:
 
 
 def _looks_random(word: str) -> bool:
-    if re.fullmatch(r"[0-9a-f-]{32,}|[0-9A-F-]{32,}", word):
+    if re.fullmatch(r"(?=.*[a-f])[0-9a-f-]{32,}|(?=.*[A-F])[0-9A-F-]{32,}", word):
         return bits_per_character(word) > 3.0
     kinds = sum(bool(re.search(kind, word)) for kind in ("[a-z]", "[A-Z]", "[0-9]"))
     return kinds == 3 and bits_per_character(word) > _LEAST_BITS

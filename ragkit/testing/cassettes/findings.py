@@ -14,18 +14,16 @@ import yaml
 from ragkit.errors import LoadError
 from ragkit.testing.cassettes.bodies import decompressed
 from ragkit.testing.cassettes.entropy import find_random
-from ragkit.testing.cassettes.scrub import is_secret_name
+from ragkit.testing.cassettes.fields import find_named, is_kept, is_secret_name
 from ragkit.testing.cassettes.shapes import find_shapes
+from ragkit.testing.cassettes.streams import events_of, hide_split
 
-__all__ = ["Finding", "findings_in", "findings_under", "masked"]
+__all__ = ["Finding", "findings_in", "findings_under", "masked", "recordings_under"]
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".jsonl", ".yaml.gz", ".json.gz", ".jsonl.gz")
 _ALSO_PRIVATE = frozenset({"openai-organization", "openai-project"})
-_NO_SECRET = re.compile(
-    r"(?i).*(?:scrubbed|placeholder|redacted|filtered|dummy|masked|example|fake|\*{3}|x{4}|<[^>]*>|\{[^}]*\}).*|\W*"
-)
-_QUERY = re.compile(r"[?&]([\w.-]+)=([^&\s\"'#\\]+)")
-_FIELD = re.compile(r'"([\w.-]+)\\*"\s*:\s*\\*"([^"\\]+)')
+_BINARY = "tag:yaml.org,2002:binary"
+_UNDONE = frozenset({"", "deflate", "gzip", "identity", "x-gzip"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,10 +70,17 @@ def findings_under(paths: Iterable[Path], *, allow: Sequence[re.Pattern[str]] = 
     Raises:
         LoadError: If a path does not exist or is no text.
     """
-    found: list[Finding] = []
-    for file in _files(paths):
-        found += findings_in(_text_of(file), str(file), allow=allow)
-    return found
+    files = recordings_under(paths)
+    return [finding for file in files for finding in findings_in(_text_of(file), str(file), allow=allow)]
+
+
+def recordings_under(paths: Iterable[Path]) -> list[Path]:
+    """List the files given, and every recording under the folders given.
+
+    Raises:
+        LoadError: If a path does not exist.
+    """
+    return list(_files(paths))
 
 
 def findings_in(text: str, file: str, *, allow: Sequence[re.Pattern[str]] = ()) -> list[Finding]:
@@ -83,6 +88,8 @@ def findings_in(text: str, file: str, *, allow: Sequence[re.Pattern[str]] = ()) 
 
     Key shapes are looked for in the lines as they are and in every value that YAML reads from them, compressed and
     binary ones too; secret names and random strings in the values.
+
+    Binary that is said to be packed in another way than gzip or deflate is a finding: nobody looked into it.
 
     Args:
         text: YAML, or any lines.
@@ -124,8 +131,12 @@ def _in_values(text: str) -> Iterator[_Place]:
         for number, line in enumerate(text.split("\n"), start=1):
             yield from (_Place(number, kind, secret) for _, kind, secret in _in_value(line, ""))
         return
-    for field, node in _scalars(tree, ""):
+    scalars = list(_scalars(tree, ""))
+    binary = any(node.tag == _BINARY for _, node in scalars)
+    for field, node in scalars:
         value = _decoded(node)
+        if binary and field.lower() == "content-encoding" and value.strip().lower() not in _UNDONE:
+            yield _Place(node.start_mark.line + 1, "body packed in a way that is not known here", value)
         block = node.style in {"|", ">"}
         for offset, kind, secret in _in_value(value, field):
             below = 1 + value.count("\n", 0, offset) if block else 0
@@ -144,7 +155,7 @@ def _scalars(node: yaml.Node, field: str) -> Iterator[tuple[str, yaml.ScalarNode
 
 
 def _decoded(node: yaml.ScalarNode) -> str:
-    if node.tag != "tag:yaml.org,2002:binary":
+    if node.tag != _BINARY:
         return str(node.value)
     content = yaml.SafeLoader("").construct_yaml_binary(node)
     plain = decompressed(content, ["gzip" if content[:2] == b"\x1f\x8b" else "identity"])
@@ -154,23 +165,24 @@ def _decoded(node: yaml.ScalarNode) -> str:
 def _in_value(value: str, field: str) -> Iterator[tuple[int, str, str]]:
     shapes = [(start, end, kind) for kind, start, end in find_shapes(value)]
     yield from ((start, kind, value[start:end]) for start, end, kind in shapes)
-    if (is_secret_name(field) or field.lower() in _ALSO_PRIVATE) and _is_kept(field, value):
+    if (is_secret_name(field) or field.lower() in _ALSO_PRIVATE) and is_kept(field, value):
         yield 0, f"value of {field}", value
-    for pattern, in_query in ((_QUERY, True), (_FIELD, False)):
-        for match in pattern.finditer(value):
-            name, secret = match.groups()
-            if is_secret_name(name, in_query=in_query) and _is_kept(name, secret):
-                yield match.start(2), f"value of {name}", secret
+    for name, start, end in find_named(value):
+        yield start, f"value of {name}", value[start:end]
+    events = events_of(value)
+    for event, secret in hide_split([event.value for event in events], _keys_and_values):
+        yield events[event].start, "secret in pieces", secret
     for start, end in find_random(value, field=field):
         if not any(start < other_end and other < end for other, other_end, _ in shapes):
             yield start, "random string", value[start:end]
 
 
-def _is_kept(name: str, value: str) -> bool:
-    """Tell a secret from a word that stands under the same name, such as a token of text beside its probability."""
-    if name.lower() == "token" and not (len(value) >= 16 and re.search(r"\d", value)):
-        return False
-    return len(value) >= 3 and _NO_SECRET.fullmatch(value) is None and value not in {"string", "null", "true", "false"}
+def _keys_and_values(text: str) -> Iterator[tuple[int, int]]:
+    last = 0
+    for start, end in sorted((start, end) for find in (find_shapes, find_named) for _, start, end in find(text)):
+        if start >= last:
+            yield start, end
+            last = end
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -5,8 +5,10 @@ Loaded in every run of pytest where ragkit is installed: imports pytest alone un
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,16 +38,23 @@ __all__ = [
 RECORD_OPTION = "--ragkit-record"
 _MARKER = "ragkit_cassette"
 _FIXTURES = frozenset({"ragkit_cassette", "ragkit_generations"})
+_ALLOW_INI = "ragkit_allow"
 _FAILED = pytest.StashKey[bool]()
+_RAISED = pytest.StashKey[bool]()
 _WRITTEN = pytest.StashKey[list[Path]]()
 
 
 def add_options(parser: pytest.Parser) -> None:
-    """Add the option that records."""
+    """Add the option that records, and the setting for what looks like a secret and is none."""
     parser.getgroup("ragkit").addoption(
         RECORD_OPTION,
         action="store_true",
         help="Record anew, with the network open, what the chosen tests replay; leave out tests that replay nothing.",
+    )
+    parser.addini(
+        _ALLOW_INI,
+        "Regular expressions of what may stand in recordings though it looks like a secret.",
+        type="linelist",
     )
 
 
@@ -81,13 +90,15 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Remember that a test failed: what it recorded until then is not kept."""
     report = yield
+    item.stash[_RAISED] = item.stash.get(_RAISED, False) or call.excinfo is not None
     item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
     return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say which files were written."""
-    for file in config.stash.get(_WRITTEN, []):
+    written = config.stash[_WRITTEN]
+    for file in dict.fromkeys(written):
         terminalreporter.write_line(f"ragkit recorded {file}")
 
 
@@ -132,16 +143,29 @@ def ragkit_cassette(
         request.getfixturevalue("block_network")  # pytest-recording's, which would otherwise replace what shuts ours
     name, hosts = _wanted(request)
     file = ragkit_cassette_dir / f"{file_stem(name)}.yaml"
+    written, stash = request.config.stash[_WRITTEN], request.node.stash
     mode = record_mode(request.config)
-    with played(
-        file, mode=mode, options=ragkit_vcr_config, allowed_hosts=hosts, hint=record_hint(request.node)
-    ) as cassette:
+    if mode == "rewrite" and file in written:
+        mode = "all"  # another test's, which names the same cassette: what it recorded stays
+    with (
+        _told_plainly(),
+        played(
+            file,
+            mode=mode,
+            options=ragkit_vcr_config,
+            allowed_hosts=hosts,
+            allow=_allowed(request.config),
+            hint=record_hint(request.node),
+        ) as cassette,
+    ):
         yield cassette
-        if request.node.stash.get(_FAILED, False):
+        if stash.get(_FAILED, False):
             cassette.dirty = False
-        written = cassette.dirty
-    if written:
-        request.config.stash[_WRITTEN].append(file)
+        recorded = cassette.dirty
+    if recorded:
+        written.append(file)
+    if cassette.missing is not None and not stash.get(_RAISED, False):
+        pytest.fail(cassette.missing, pytrace=False)  # a thread or a `gather` kept the failure to itself
 
 
 @pytest.fixture
@@ -179,18 +203,46 @@ def ragkit_generations(
     for model in models:
         model.close()
     if recording and beside.exists() and not request.node.stash.get(_FAILED, False):
-        write_checked(file, beside.read_text(encoding="utf-8"))
-        request.config.stash[_WRITTEN].append(file)
+        written = request.config.stash[_WRITTEN]
+        before = file.read_text(encoding="utf-8") if file in written else ""
+        with _told_plainly():
+            write_checked(file, before + beside.read_text(encoding="utf-8"), allow=_allowed(request.config))
+        written.append(file)
+
+
+@contextmanager
+def _told_plainly() -> Iterator[None]:
+    """Fail with an error's sentence alone: where it came from says nothing to who wrote the test."""
+    from ragkit.errors import RagkitError
+
+    try:
+        yield
+    except RagkitError as error:
+        raise _failure(str(error)) from None
+
+
+def _failure(told: str) -> BaseException:
+    return pytest.fail.Exception(told, pytrace=False)
+
+
+def _allowed(config: pytest.Config) -> list[re.Pattern[str]]:
+    try:
+        return [re.compile(pattern) for pattern in config.getini(_ALLOW_INI)]
+    except re.error as error:
+        raise _failure(f"{_ALLOW_INI}: {error}: give regular expressions, one a line.") from None
 
 
 def _wanted(request: pytest.FixtureRequest) -> tuple[str, tuple[str, ...]]:
-    def read(name: str | None = None, *, allowed_hosts: tuple[str, ...] = ()) -> tuple[str | None, tuple[str, ...]]:
-        return name, tuple(allowed_hosts)
+    def read(name: str | None = None, *, allowed_hosts: Sequence[str] = ()) -> tuple[str | None, tuple[str, ...]]:
+        return name, (allowed_hosts,) if isinstance(allowed_hosts, str) else tuple(allowed_hosts)
 
     marker = request.node.get_closest_marker(_MARKER)
-    name, hosts = read(*marker.args, **marker.kwargs) if marker is not None else read()
-    own = f"{request.cls.__name__}.{request.node.name}" if request.cls is not None else request.node.name
-    return name or own, hosts
+    try:
+        name, hosts = read(*marker.args, **marker.kwargs) if marker is not None else read()
+    except TypeError:
+        raise _failure(f"{_MARKER} takes a name and allowed_hosts, and nothing else.") from None
+    classes = [node.name for node in request.node.listchain() if isinstance(node, pytest.Class)]
+    return name or ".".join([*classes, request.node.name]), hosts
 
 
 @pytest.fixture(autouse=True)

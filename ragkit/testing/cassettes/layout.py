@@ -78,7 +78,7 @@ def _readable(body: Any, headers: Mapping[str, Any]) -> Any:
         return body
     if is_json(headers):
         try:
-            return _escaped(json.dumps(parse_json(body), ensure_ascii=False, indent=2)) + "\n"
+            return _escaped(json.dumps(parse_json(body), ensure_ascii=False, allow_nan=False, indent=2)) + "\n"
         except ValueError:
             return body
     return re.sub("\r\n?", "\n", body) if is_event_stream(headers) else body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -30,6 +31,8 @@ class PlayedCassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
 
     hint = "pytest --ragkit-record"
     """The command that records anew."""
+    missing: str | None = None
+    """What is not recorded, of the first request that was not."""
     refused: CassetteError | None = None
     """Why the file was not written."""
 
@@ -40,7 +43,14 @@ class PlayedCassette(Cassette):  # type: ignore[misc]  # vcrpy has no types
         """
         asked = self.filter_request(request)
         nearest = super().find_requests_with_most_matches(request)
-        pytest.fail(f"{_why(asked, nearest, Path(self._path))}. Record anew: {self.hint}", pytrace=False)
+        told = f"{_why(asked, nearest, Path(self._path))}. Record anew: {self.hint}"
+        self.missing = self.missing or told
+        pytest.fail(told, pytrace=False)
+
+    def _load(self) -> None:
+        # What is written anew need not be readable.
+        if not (self.record_mode == "all" and self.drop_unused_requests):
+            super()._load()
 
     def _save(self, force: bool = False) -> None:
         try:
@@ -65,7 +75,13 @@ def _why(asked: Request, nearest: Sequence[Any], file: Path) -> str:
 
 @contextmanager
 def played(
-    file: Path, *, mode: str, options: Mapping[str, Any], allowed_hosts: Sequence[str] = (), hint: str = ""
+    file: Path,
+    *,
+    mode: str,
+    options: Mapping[str, Any],
+    allowed_hosts: Sequence[str] = (),
+    allow: Sequence[re.Pattern[str]] = (),
+    hint: str = "",
 ) -> Iterator[PlayedCassette]:
     """Replay a cassette, or record it.
 
@@ -74,13 +90,15 @@ def played(
         mode: vcrpy's record mode, or pytest-recording's `rewrite`; `none` shuts the network.
         options: As `vcr_config` gives them.
         allowed_hosts: Regular expressions of hosts that may be reached while the network is shut.
+        allow: What one of these matches whole is no secret.
         hint: The command that records anew, for messages.
 
     Raises:
-        CassetteError: On leaving, if what was recorded looks like a secret; the file is as it was then.
+        CassetteError: If the file cannot be read; on leaving, if what was recorded looks like a secret (the file is as
+            it was then).
     """
     vcr = VCR()
-    register(vcr)
+    register(vcr, allow=allow)
     anew = {"record_mode": "all", "drop_unused_requests": True} if mode == "rewrite" else {"record_mode": mode}
     given = {**options, **anew, "path": str(file)}
     with PlayedCassette.use_arg_getter(lambda: vcr.get_merged_config(**given)) as cassette:

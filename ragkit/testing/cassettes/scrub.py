@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -18,12 +18,14 @@ from ragkit.testing.cassettes.bodies import (
     parse_json,
     with_fixed_boundary,
 )
-from ragkit.testing.cassettes.shapes import PLACEHOLDER, without_shapes
+from ragkit.testing.cassettes.fields import find_named, is_secret_name
+from ragkit.testing.cassettes.shapes import PLACEHOLDER, find_shapes
+from ragkit.testing.cassettes.streams import events_of, hide_split
 
 if TYPE_CHECKING:
     from vcr.request import Request
 
-__all__ = ["REQUEST_HEADERS", "RESPONSE_HEADERS", "SECRET_NAMES", "Scrubber", "is_secret_name"]
+__all__ = ["REQUEST_HEADERS", "RESPONSE_HEADERS", "Scrubber"]
 
 REQUEST_HEADERS = frozenset({"accept", "content-type", "openai-beta"})
 """Headers of requests that are kept; every other one tells who asked, from where, with which key or program."""
@@ -31,32 +33,8 @@ REQUEST_HEADERS = frozenset({"accept", "content-type", "openai-beta"})
 RESPONSE_HEADERS = frozenset({"content-type", "location", "retry-after", "retry-after-ms", "x-should-retry"})
 """Headers of responses that are kept: what a client acts upon."""
 
-_NAMES = """
-accesskey accesstoken apikey apitoken auth authorization authtoken awsaccesskeyid bearertoken clientsecret
-cookie credential credentials idtoken key openaiapikey passphrase passwd password privatekey proxyauthorization
-refreshtoken sas secret secretaccesskey secretkey securitytoken sessiontoken setcookie sig signature signingkey
-token webhooksecret xamzcredential xamzsecuritytoken xamzsignature xapikey
-"""
-SECRET_NAMES = frozenset(_NAMES.split())
-"""Names of fields and parameters whose value is secret, in lower case without `-` and `_`."""
-
-# In JSON these also name what is no secret: a key of a mapping, a signature of a function, a method of authorisation.
-_ONLY_IN_QUERIES = frozenset({"auth", "key", "sas", "sig", "signature"})
 _SCHEMA_WORDS = frozenset({"$ref", "allOf", "anyOf", "description", "enum", "oneOf", "properties", "title", "type"})
 _LEAST_SECRET = 8
-
-
-def is_secret_name(name: str, *, in_query: bool = False, more: Collection[str] = ()) -> bool:
-    """Tell whether a field or parameter of this name holds a secret.
-
-    Example:
-        >>> [is_secret_name(name) for name in ("X-Api-Key", "access_token", "max_tokens", "key")]
-        [True, True, False, False]
-    """
-    plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    if plain in _ONLY_IN_QUERIES and not in_query:
-        return False
-    return plain in SECRET_NAMES or name.lower() in more
 
 
 class Scrubber:
@@ -129,13 +107,13 @@ class Scrubber:
         return self._text(urlunsplit((parts.scheme, place, parts.path, query, parts.fragment)))
 
     def body(self, body: bytes, headers: Mapping[str, Any]) -> bytes:
-        """Give a body with the placeholder for secrets; one that is no text is left as it is."""
+        """Give a body with the placeholder for secrets."""
         try:
             text = body.decode()
-        except UnicodeDecodeError:
-            return body
+        except UnicodeDecodeError:  # a form with a picture in it; each byte is a character, and comes back as it was
+            return self._text(body.decode("latin-1")).encode("latin-1")
         if is_event_stream(headers):
-            text = re.sub(r"(?m)^(data: ?)([\[{].*)$", lambda line: line[1] + self._json(line[2]), text)
+            text = self._stream(text)
         elif is_json(headers) or text[:1] in {"{", "["}:
             text = self._json(text)
         elif content_type(headers) == "application/x-www-form-urlencoded":
@@ -144,6 +122,15 @@ class Scrubber:
             text = text if clean == pairs else urlencode(clean)
         return self._text(text).encode()
 
+    def _stream(self, text: str) -> str:
+        events = events_of(text)
+        clean = [self._value(event.value) for event in events]
+        hide_split(clean, self._secrets_in)
+        for event, value in reversed(list(zip(events, clean, strict=True))):
+            if event.value != value:
+                text = f"{text[: event.start]}{_dumped(value)}{text[event.end :]}"
+        return text
+
     def _json(self, text: str) -> str:
         try:
             value = parse_json(text)
@@ -151,7 +138,7 @@ class Scrubber:
             return text
         clean = self._value(value)
         # What holds no secret keeps its very spelling.
-        return text if clean == value else json.dumps(clean, ensure_ascii=False, separators=(",", ":"))
+        return text if clean == value else _dumped(clean)
 
     def _value(self, value: Any) -> Any:
         if isinstance(value, dict):
@@ -166,9 +153,25 @@ class Scrubber:
         return self._json(value) if isinstance(value, str) and value[:1] == "{" else value
 
     def _text(self, text: str) -> str:
-        for secret in self._seen:
-            text = text.replace(secret, PLACEHOLDER)
-        return without_shapes(text)
+        for start, end in reversed(list(self._secrets_in(text))):
+            text = f"{text[:start]}{PLACEHOLDER}{text[end:]}"
+        return text
+
+    def _secrets_in(self, text: str) -> Iterator[tuple[int, int]]:
+        """Give start and end of secrets, in order; those that overlap are one."""
+        seen = [match.span() for secret in self._seen for match in re.finditer(re.escape(secret), text)]
+        named = [(start, end) for _, start, end in find_named(text, more=self._secret_names)]
+        shaped = [(start, end) for _, start, end in find_shapes(text)]
+        last: tuple[int, int] | None = None
+        for start, end in sorted([*seen, *named, *shaped]):
+            if last is not None and start < last[1]:
+                last = last[0], max(last[1], end)
+                continue
+            if last is not None:
+                yield last
+            last = start, end
+        if last is not None:
+            yield last
 
     def _secret(self, name: str, *, in_query: bool = False) -> bool:
         return is_secret_name(name, in_query=in_query, more=self._secret_names)
@@ -187,6 +190,10 @@ def _hidden(value: Any) -> Any:
     if isinstance(value, list):
         return [_hidden(inner) for inner in value]
     return PLACEHOLDER if isinstance(value, str) and value else value
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _named(headers: Mapping[str, Any], name: str) -> str:

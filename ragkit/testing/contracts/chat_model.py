@@ -21,7 +21,7 @@ with require(feature="ChatModelContract", package="langchain_tests", extra="test
 
 __all__ = ["ChatModelContract"]
 
-_PATIENCE_S = 10.0
+_PATIENCE_S = 60.0
 
 
 class ChatModelContract(ChatModelTests):

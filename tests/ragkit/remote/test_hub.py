@@ -128,6 +128,12 @@ def test_the_parts_of_a_split_model_stay_in_its_folder(tmp_path: Path) -> None:
     assert missing_weights(tmp_path) == ["a.safetensors"]
 
 
+def test_one_file_wins_over_parts_as_it_does_for_transformers(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"x": "gone.safetensors"}}')
+    (tmp_path / "model.safetensors").touch()
+    assert weight_files(tmp_path) == [tmp_path / "model.safetensors"]
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"weight_map": 3}', "{}"])
 def test_a_damaged_list_of_parts_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "model.safetensors.index.json").write_text(content)

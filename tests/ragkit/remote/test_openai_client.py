@@ -11,7 +11,7 @@ from typing import Any
 import openai
 import pytest
 
-from ragkit.errors import ConfigError, ModelAccessError, ModelUnavailableError
+from ragkit.errors import ConfigError, MissingExtraError, ModelAccessError, ModelUnavailableError
 from ragkit.remote.openai_client import OPENAI_URL, OpenAIServer, clients, openai_errors
 from ragkit.testing.openai_replies import chat_reply, error_reply
 from ragkit.testing.servers import LoopbackServer
@@ -46,6 +46,13 @@ def test_a_server_hides_its_key_and_what_it_charges_to() -> None:
         ({"api_key": "k\n"}, "api_key holds a character that no header can carry"),
         ({"api_key": "kéy"}, "api_key holds a character that no header can carry"),
         ({"api_key": "k", "headers": {"x-a": "b\0"}}, "x-a holds a character that no header can carry"),
+        ({"api_key": "k "}, "api_key holds a character .*: was a line break or a space copied with it"),
+        ({"api_key": "k", "organization": "é"}, "organization holds a character that no header can carry"),
+        ({"api_key": "k", "project": "a b\n"}, "project holds a character that no header can carry"),
+        ({"base_url": "https://host/v1?key=k"}, "base_url must end with its path: give what follows"),
+        ({"api_key": "k", "proxy": "user:pass@host:80"}, r"^proxy must be like http://host:port\.$"),
+        ({"api_key": "k", "proxy": "ftp://user:pass@host"}, r"^proxy must be like http://host:port\.$"),
+        ({"api_key": "k", "proxy": "http://user:pass@host:99999"}, r"^proxy must be like http://host:port\.$"),
     ],
 )
 def test_what_does_not_fit_is_a_sentence(options: dict[str, Any], message: str) -> None:
@@ -59,6 +66,33 @@ def test_a_server_that_is_asked_by_a_header_of_its_own_needs_no_key(socket_enabl
         made.client.chat.completions.create(**ASK)
         assert server.requests[0].headers["authorization"] == "Basic abc"
         made.client.close()
+
+
+def test_a_key_that_is_given_with_the_call_is_sent(socket_enabled: None) -> None:
+    with LoopbackServer([chat_reply("fine")]) as server:
+        made = clients(OpenAIServer(base_url=server.url))
+        made.client.chat.completions.create(**ASK, extra_headers={"Authorization": "Basic abc"})
+        assert server.requests[0].headers["authorization"] == "Basic abc"
+        made.client.close()
+
+
+def test_replies_are_asked_for_unpacked(socket_enabled: None) -> None:
+    with LoopbackServer([chat_reply("fine")]) as server:
+        made = clients(OpenAIServer(base_url=server.url))
+        made.client.chat.completions.create(**ASK)
+        assert server.requests[0].headers["accept-encoding"] == "identity"
+        made.client.close()
+
+
+def test_an_openai_that_keeps_headers_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Moved(openai.OpenAI):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            vars(self)["_headers"] = vars(self).pop("_custom_headers")
+
+    monkeypatch.setattr(openai, "OpenAI", Moved)
+    with pytest.raises(MissingExtraError, match=r"openai .* is unknown to ragkit, .*OPENAI_CUSTOM_HEADERS"):
+        clients(OpenAIServer(api_key=KEY))
 
 
 async def test_both_clients_send_the_same(socket_enabled: None) -> None:

@@ -6,11 +6,8 @@ import asyncio
 import gc
 import gzip
 import shutil
-import socket
 import ssl
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,7 @@ import certifi
 import httpx2
 import pytest
 
-from ragkit.errors import MissingExtraError, ModelUnavailableError
+from ragkit.errors import ModelUnavailableError
 from ragkit.remote.policy import Deadline
 from ragkit.remote.transport import AsyncWatchedTransport, WatchedTransport, trusted
 from ragkit.remote.watch import Watch
@@ -45,39 +42,6 @@ def test_a_watch_remembers_the_reply(http: httpx2.Client) -> None:
         with watch:
             http.get(server.url)
         assert (watch.status, watch.head, watch.size) == (200, b"de", 2)
-
-
-def test_a_watch_keeps_little_of_a_long_reply() -> None:
-    watch = Watch()
-    for _ in range(10):
-        watch.note(b"a" * 500)
-    watch.note(b"end")
-    assert (len(watch.head), len(watch.tail), watch.tail[-3:], watch.size) == (2000, 2000, b"end", 5003)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Answer(delay_s=60.0),
-        Answer(header_pause_s=0.05, body="x"),
-        Answer(pieces=["x", 0.05], endless=True),
-    ],
-    ids=["silent", "headers", "body"],
-)
-def test_a_deadline_reaches_into_every_read(http: httpx2.Client, answer: Answer) -> None:
-    with LoopbackServer([answer]) as server:
-        started = time.monotonic()
-        with pytest.raises(httpx2.ReadTimeout), Watch(Deadline(0.3)):
-            http.get(server.url)
-        assert time.monotonic() - started < 10
-        assert server.wait_until_left()
-
-
-def test_a_deadline_that_is_over_opens_no_connection(http: httpx2.Client) -> None:
-    with LoopbackServer([Answer()]) as server:
-        with pytest.raises(httpx2.TimeoutException), Watch(Deadline(1.0, iter([0.0, 5.0, 5.0]).__next__)):
-            http.get(server.url)
-        assert server.requests == []
 
 
 def test_without_a_watch_the_clients_own_timeout_counts(http: httpx2.Client) -> None:
@@ -121,57 +85,6 @@ async def test_a_packed_reply_that_cannot_be_unpacked_is_a_sentence(
                 http.get(server.url)
             with pytest.raises(ModelUnavailableError, match=message):
                 await client.get(server.url)
-
-
-def test_a_server_that_reads_slowly_is_over_at_the_deadline(http: httpx2.Client) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-        over = threading.Event()
-
-        def drip() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                while not over.wait(0.01):
-                    connection.recv(20_000)
-
-        reader = threading.Thread(target=drip)
-        reader.start()
-        started = time.monotonic()
-        try:
-            with pytest.raises(httpx2.TimeoutException), Watch(Deadline(0.3)):
-                http.post(f"http://127.0.0.1:{port}/", content=b"x" * 100_000_000)
-            assert time.monotonic() - started < 10
-        finally:
-            over.set()
-            reader.join()
-
-
-def test_the_addresses_of_a_host_share_one_deadline(http: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried: list[tuple[str, float]] = []
-
-    def silent(address: tuple[str, int], timeout: float, **_: Any) -> None:
-        tried.append((address[0], timeout))
-        time.sleep(0.01)
-        raise TimeoutError
-
-    found = [(2, 1, 6, "", (f"192.0.2.{number}", 80)) for number in (1, 2, 2, 3)]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    monkeypatch.setattr(socket, "create_connection", silent)
-    with pytest.raises(httpx2.ConnectTimeout), Watch(Deadline(5.0)):
-        http.get("http://host.invalid/")
-    assert [address for address, _ in tried] == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
-    first, second, third = (timeout for _, timeout in tried)
-    assert 5.0 >= first > second > third > 0.0
-
-
-def test_an_httpx_that_keeps_its_sockets_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Moved:
-        def __init__(self, **_: Any) -> None:
-            self._pool = object()
-
-    monkeypatch.setattr(httpx2, "HTTPTransport", Moved)
-    with pytest.raises(MissingExtraError, match=r"httpx2 .* is unknown to ragkit, whose deadlines would not hold"):
-        WatchedTransport(**OPTIONS)
 
 
 def test_a_stream_read_to_its_last_event_leaves_its_connection_to_the_next(http: httpx2.Client) -> None:

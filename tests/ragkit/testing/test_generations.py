@@ -217,6 +217,15 @@ def test_a_recording_changed_by_hand_is_noticed(tmp_path: Path) -> None:
         RecordedChatModel(path=tmp_path / "x").invoke("a")
 
 
+def test_recording_again_takes_the_place_of_what_was_recorded_with_its_first_line(tmp_path: Path) -> None:
+    for said in ("one", "two"):
+        model = recording(tmp_path / "x", said)
+        model.invoke("a")
+        model.close()
+    recording(tmp_path / "x").close()  # nothing was said: what is there stays
+    assert RecordedChatModel(path=tmp_path / "x").invoke("a").content == "two"
+
+
 def test_new_questions_are_recorded_and_known_ones_replayed(tmp_path: Path) -> None:
     recording(tmp_path / "x", "one").close()
     inner = WithCard(["one", "two"])

@@ -1,8 +1,7 @@
-"""The plugin as a user has it: pytest runs a small suite of its own in another process."""
+"""The plugin as a user has it: pytest runs a small suite of its own."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tomllib
@@ -14,6 +13,8 @@ from ragkit.evaluate.baseline import write_baseline
 from ragkit.evaluate.comparison.measured import measured_rows, read_measured
 from ragkit.evaluate.outcome import Row
 from ragkit.testing.plugin import Quality
+
+pytest_plugins = ["pytester"]
 
 PLUGIN = "ragkit.testing.plugin"
 ROOT = Path(__file__).parents[3]
@@ -31,14 +32,14 @@ def test_quality(ragkit_quality):
 """
 
 
-def pytest_run(folder: Path, value: float, *options: str) -> subprocess.CompletedProcess[str]:
-    (folder / "test_it.py").write_text(SUITE, encoding="utf-8")
-    (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n", encoding="utf-8")
-    (folder / "value").write_text(str(value), encoding="utf-8")
-    # Only this plugin: what else is installed here would have its own say.
-    command = [sys.executable, "-m", "pytest", "-q", "--strict-markers", "--strict-config", "-p", PLUGIN, *options]
-    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+def pytest_run(pytester: pytest.Pytester, value: float, *options: str) -> tuple[int, str]:
+    (pytester.path / "test_it.py").write_text(SUITE, encoding="utf-8")
+    # The plugins that are installed here besides have settings of their own.
+    ini = "[pytest]\nfilterwarnings = error\nasyncio_default_fixture_loop_scope = function\n"
+    (pytester.path / "pytest.ini").write_text(ini, encoding="utf-8")
+    (pytester.path / "value").write_text(str(value), encoding="utf-8")
+    ran = pytester.runpytest_inprocess("-q", "--strict-markers", "--strict-config", *options)
+    return int(ran.ret), ran.stdout.str()
 
 
 def test_pytest_finds_the_plugin_by_itself_once_ragkit_is_installed() -> None:
@@ -46,15 +47,15 @@ def test_pytest_finds_the_plugin_by_itself_once_ragkit_is_installed() -> None:
     assert project["entry-points"]["pytest11"] == {"ragkit": PLUGIN}
 
 
-def test_a_loss_fails_with_the_table(tmp_path: Path) -> None:
-    assert pytest_run(tmp_path, 0.8, "--ragkit-update-baselines").returncode == 0
-    assert list(read_measured(tmp_path / "baselines" / "x.json").measures) == ["nDCG@10"]
-    lost = pytest_run(tmp_path, 0.7)
-    assert lost.returncode == 1
-    assert "Quality was lost: nDCG@10." in lost.stdout
-    assert "0.8000  0.7000  -0.1000" in lost.stdout
-    assert "If the loss is meant, write the baseline anew with --ragkit-update-baselines." in lost.stdout
-    assert "test_it.py:" not in lost.stdout.split("short test summary")[0]  # no traceback into the plugin
+def test_a_loss_fails_with_the_table(pytester: pytest.Pytester) -> None:
+    assert pytest_run(pytester, 0.8, "--ragkit-update-baselines")[0] == 0
+    assert list(read_measured(pytester.path / "baselines" / "x.json").measures) == ["nDCG@10"]
+    code, told = pytest_run(pytester, 0.7)
+    assert code == 1
+    assert "Quality was lost: nDCG@10." in told
+    assert "0.8000  0.7000  -0.1000" in told
+    assert "If the loss is meant, write the baseline anew with --ragkit-update-baselines." in told
+    assert "test_it.py:" not in told.split("short test summary")[0]  # no traceback into the plugin
 
 
 def test_loading_the_plugin_loads_neither_numpy_nor_a_room_of_ragkit() -> None:

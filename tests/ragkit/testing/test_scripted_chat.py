@@ -148,15 +148,18 @@ def test_a_used_up_script_says_so() -> None:
         model.invoke("x")
 
 
-@pytest.mark.parametrize(("line", "kind"), [(7, "int"), ([1], "list"), (Delay(1), "Delay alone")])
+@pytest.mark.parametrize(
+    ("line", "kind"), [(7, "int"), ([1], "list"), ([{"nam": 1}], "list"), (Delay(1), "Delay alone")]
+)
 def test_a_line_that_is_nothing_known_is_refused(line: Any, kind: str) -> None:
     with pytest.raises(InputError, match=kind):
         ScriptedChatModel(lambda _: line).invoke("x")
 
 
-def test_a_script_of_one_text_is_refused() -> None:
-    with pytest.raises(InputError, match="put it in a list"):
-        ScriptedChatModel("hello")
+@pytest.mark.parametrize(("script", "kind"), [("hello", "str"), (None, "NoneType"), (5, "int")])
+def test_a_script_that_is_no_list_of_lines_is_refused(script: Any, kind: str) -> None:
+    with pytest.raises(InputError, match=f"the script is one {kind}: give a list of lines"):
+        ScriptedChatModel(script)
 
 
 def test_stop_strings_end_the_reply_before_the_first_of_them() -> None:

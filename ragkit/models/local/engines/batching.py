@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any
 
 from ragkit._optional import require
-from ragkit.errors import InputError, ModelError
+from ragkit.errors import InputError
 from ragkit.models.local.engines.admission import check_request
 from ragkit.models.local.engines.decoder import Decoder
 from ragkit.models.local.engines.prefix import PrefixCache, shared
+from ragkit.models.local.engines.queue import QueueEngine
 from ragkit.models.local.engines.sampling import Chooser
-from ragkit.models.local.engines.stream import Outbox, TokenStream
-from ragkit.models.local.generation import Generation, Request
+from ragkit.models.local.engines.stream import Outbox, told
+from ragkit.models.local.generation import Request
 
 with require(feature="LocalChatModel", package="torch", extra="local"):
     import torch
@@ -53,7 +52,7 @@ class _Row:
         return self.produced > 0
 
 
-class BatchingEngine:
+class BatchingEngine(QueueEngine[_Row]):
     """Generates for many callers at once over one decoder; first come, first served.
 
     A thread runs only while there is work. In each pass every running stream gets its next token, and prompts that
@@ -79,91 +78,25 @@ class BatchingEngine:
     ) -> None:
         if max_batch < 1:
             raise InputError(f"max_batch must be at least 1, got {max_batch}.")
+        super().__init__(places=max_batch, context_tokens=context_tokens)
         self.prefixes: PrefixCache[Any] = PrefixCache(prefix_bytes)
         self._decoder = decoder
         self._end_tokens = frozenset(end_tokens)
-        self._context_tokens = context_tokens
-        self._max_batch = max_batch
-        self._lock = threading.Lock()
-        self._waiting: deque[_Row] = deque()
-        self._rows: list[_Row] = []
-        self._worker: threading.Thread | None = None
-        self._closed = False
 
-    @property
-    def context_tokens(self) -> int | None:
-        """Most tokens of prompt and reply together; None where the model states no limit."""
-        return self._context_tokens
-
-    def start(self, request: Request) -> Generation:
-        """Queue a generation and give it without waiting.
-
-        Raises:
-            InputError: If the prompt is empty or holds an id that the model does not know, or max_tokens is below 1.
-            ModelError: If the engine was closed.
-        """
+    def _job(self, request: Request) -> _Row:
         check_request(request, vocabulary=self._decoder.vocabulary)
-        row = _Row(request, Outbox())
-        with self._lock:
-            if self._closed:
-                raise ModelError("This model was closed: make a new one to generate again.")
-            if self._worker is None:  # it waits for this lock before it looks for work
-                worker = threading.Thread(target=self._work, name="ragkit-generation")
-                worker.start()
-                self._worker = worker
-            self._waiting.append(row)
-        return TokenStream(row.outbox)
+        return _Row(request, Outbox())
 
-    def close(self) -> None:
-        """Cancel what runs, wait for the thread to end and free what is kept; may be called twice."""
-        with self._lock:
-            self._closed = True
-            worker = self._worker
-            for row in [*self._waiting, *self._rows]:
-                row.outbox.cancel()
-        if worker is not None and worker is not threading.current_thread():
-            worker.join()
-        self.prefixes.clear()
-
-    def _work(self) -> None:
-        try:
-            while self._admit():
-                self._pass()
-        except BaseException:
-            self._abandon()
-            raise
-
-    def _abandon(self) -> None:
-        """Leave nobody waiting for a thread that is ended from outside."""
-        with self._lock:
-            left = [*self._waiting, *self._rows]
-            self._waiting.clear()
-            self._rows.clear()
-            self._worker = None
-        for row in left:
-            row.outbox.fail(ModelError("The thread that generates was ended from outside."))
-
-    def _admit(self) -> bool:
-        """Let who is gone leave and who waits join; tell whether there is work, else this thread is done."""
-        for row in [row for row in self._rows if row.outbox.closed]:
-            self._retire(row)
-        with self._lock:
-            self._waiting = deque(row for row in self._waiting if not row.outbox.closed)
-            while self._waiting and len(self._rows) < self._max_batch:
-                self._rows.append(self._waiting.popleft())
-            if not self._rows:
-                self._worker = None
-            return bool(self._rows)
-
-    def _retire(self, row: _Row) -> None:
-        with self._lock:
-            self._rows.remove(row)
+    def _leave(self, row: _Row) -> None:
         if row.kept is not None and row.kept.length:
             self.prefixes.put(row.tokens[: row.kept.length], row.kept)
         row.kept = None
 
-    def _pass(self) -> None:
-        work = self._share_out()
+    def _free(self) -> None:
+        self.prefixes.clear()
+
+    def _step(self, rows: Sequence[_Row]) -> None:
+        work = self._share_out(rows)
         rows = [row for row, _ in work]
         if not rows:
             return
@@ -172,11 +105,11 @@ class BatchingEngine:
             logits = self._decoder.forward([row.kept for row in rows], pieces)
             self._choose(rows, logits)
 
-    def _share_out(self) -> list[tuple[_Row, int]]:
+    def _share_out(self, rows: Sequence[_Row]) -> list[tuple[_Row, int]]:
         """Say how many tokens of each row are computed in the next pass."""
-        room = _PIECE_BESIDE if any(row.streaming for row in self._rows) else _PIECE_ALONE
+        room = _PIECE_BESIDE if any(row.streaming for row in rows) else _PIECE_ALONE
         work = []
-        for row in list(self._rows):
+        for row in rows:
             if row.streaming:
                 work.append((row, 1))
             elif room > 0 and self._begun(row):
@@ -198,7 +131,7 @@ class BatchingEngine:
         None says to wait: a row that runs is about to compute much of the same prompt.
         """
         prompt = row.tokens[:-1]
-        running = [(shared(prompt, other.tokens), other.kept) for other in self._rows if other.kept is not None]
+        running = [(shared(prompt, other.tokens), other.kept) for other in self._running if other.kept is not None]
         coming = max((length for length, _ in running), default=0)
         length, kept = max(((min(n, of.length), of) for n, of in running), key=itemgetter(0), default=(0, None))
         match = self.prefixes.longest(prompt)
@@ -234,10 +167,11 @@ class BatchingEngine:
 
     @contextmanager
     def _told(self, rows: Sequence[_Row]) -> Iterator[None]:
-        """Tell these rows, and nobody else, what goes wrong inside."""
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001  # raised again, in the thread of each caller
-            for row in rows:
-                row.kept = None
-                row.outbox.fail(error)
+        """Tell these rows, and nobody else, what goes wrong inside, and keep nothing of them."""
+        with told([row.outbox for row in rows]):
+            try:
+                yield
+            except BaseException:
+                for row in rows:
+                    row.kept = None
+                raise

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Any
 
 from ragkit.models.local.engines.batching import BatchingEngine
-from ragkit.models.local.engines.decoder import TorchDecoder, plain_windows
+from ragkit.models.local.engines.decoder import TorchDecoder, plain_windows, takes_key_values
 from ragkit.models.local.engines.plain import GenerateEngine
 from ragkit.models.local.generation import Engine
 
@@ -23,7 +23,7 @@ def engine_for(model: Any, *, end_tokens: Collection[int], prefix_bytes: int = 1
         max_batch: Most generations that run at once (`BatchingEngine`; `GenerateEngine` runs one).
     """
     context_tokens = context_of(model.config)
-    if plain_windows(model.config) is None or moves_positions(model.config):
+    if plain_windows(model.config) is None or not takes_key_values(model) or moves_positions(model.config):
         return GenerateEngine(model, end_tokens=end_tokens, context_tokens=context_tokens)
     return BatchingEngine(
         TorchDecoder(model),

@@ -16,7 +16,7 @@ with require(feature="LocalChatModel", package="torch", extra="local"):
 with require(feature="LocalChatModel", package="transformers", extra="local"):
     from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
-__all__ = ["Decoder", "KeyValues", "TorchDecoder", "plain_windows"]
+__all__ = ["Decoder", "KeyValues", "TorchDecoder", "plain_windows", "takes_key_values"]
 
 
 class KeyValues(Protocol):
@@ -82,13 +82,12 @@ class TorchDecoder:
     """
 
     def __init__(self, model: Any) -> None:
-        # Adapters such as LoRA live inside the layers of the model that they wrap.
-        self._model = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self._model = _bare(model)
         windows = plain_windows(self._model.config)
-        if windows is None:
+        if windows is None or not takes_key_values(model):
             raise ValueError(f"{type(self._model).__name__} keeps other state than attention's: use GenerateEngine.")
         self._windows = windows
-        self._accepts = frozenset(inspect.signature(self._model.forward).parameters)
+        self._accepts = _parameters(self._model)
         self._configs = _attention_configs(self._model)
         self.shares_passes = _attends_exchangeably(self._model, self._configs, self._accepts)
         """Whether several rows are computed in one pass; False from the first pass that shows the model cannot."""
@@ -157,6 +156,20 @@ def plain_windows(config: Any) -> list[int | None] | None:
     if not layers or any(type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer) for layer in layers):
         return None
     return [getattr(layer, "sliding_window", None) for layer in layers]
+
+
+def takes_key_values(model: Any) -> bool:
+    """Tell whether a model is handed what it remembers as key-values: RWKV and the first GPT are not."""
+    return "past_key_values" in _parameters(_bare(model))
+
+
+def _bare(model: Any) -> Any:
+    # Adapters such as LoRA live inside the layers of the model that they wrap.
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def _parameters(model: Any) -> frozenset[str]:
+    return frozenset(inspect.signature(model.forward).parameters)
 
 
 def _attention_configs(model: Any) -> list[Any]:

@@ -7,17 +7,17 @@ elsewhere, because each token is chosen by our own `Chooser` and handed over as 
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from ragkit._optional import require
-from ragkit.errors import ContextLengthError, ModelError
+from ragkit.errors import ContextLengthError
 from ragkit.models.local.engines.admission import check_request
+from ragkit.models.local.engines.queue import QueueEngine
 from ragkit.models.local.engines.sampling import Chooser
-from ragkit.models.local.engines.stream import Outbox, TokenStream
-from ragkit.models.local.generation import Generation, Request
+from ragkit.models.local.engines.stream import Outbox, told
+from ragkit.models.local.generation import Request
 
 with require(feature="LocalChatModel", package="torch", extra="local"):
     import torch
@@ -28,12 +28,13 @@ with require(feature="LocalChatModel", package="transformers", extra="local"):
 __all__ = ["GenerateEngine"]
 
 
-class _Job(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Job:
     request: Request
     outbox: Outbox
 
 
-class GenerateEngine:
+class GenerateEngine(QueueEngine[_Job]):
     """Generates one request after the other with transformers' `generate`; first come, first served.
 
     A thread runs only while there is work. Nothing is kept between generations.
@@ -47,84 +48,21 @@ class GenerateEngine:
     """
 
     def __init__(self, model: Any, *, end_tokens: Collection[int], context_tokens: int | None) -> None:
+        super().__init__(places=1, context_tokens=context_tokens)
         self._model = model
         self._vocabulary = int(model.get_input_embeddings().num_embeddings)
         self._end_tokens = frozenset(end_tokens)
-        self._context_tokens = context_tokens
-        self._lock = threading.Lock()
-        self._jobs: deque[_Job] = deque()
-        self._running: _Job | None = None
-        self._worker: threading.Thread | None = None
-        self._closed = False
 
-    @property
-    def context_tokens(self) -> int | None:
-        """Most tokens of prompt and reply together; None where the model states no limit."""
-        return self._context_tokens
-
-    def start(self, request: Request) -> Generation:
-        """Queue a generation and give it without waiting.
-
-        Raises:
-            InputError: If the prompt is empty or holds an id that the model does not know, or max_tokens is below 1.
-            ContextLengthError: If prompt or reply alone exceed what an encoder-decoder has positions for.
-            ModelError: If the engine was closed.
-        """
+    def _job(self, request: Request) -> _Job:
         check_request(request, vocabulary=self._vocabulary)
         _check_positions(request, self._model.config)
-        job = _Job(request, Outbox())
-        with self._lock:
-            if self._closed:
-                raise ModelError("This model was closed: make a new one to generate again.")
-            if self._worker is None:  # it waits for this lock before it looks for work
-                worker = threading.Thread(target=self._work, name="ragkit-generation")
-                worker.start()
-                self._worker = worker
-            self._jobs.append(job)
-        return TokenStream(job.outbox)
+        return _Job(request, Outbox())
 
-    def close(self) -> None:
-        """Cancel what runs and wait for the thread to end; may be called twice."""
-        with self._lock:
-            self._closed = True
-            worker = self._worker
-            for job in self._jobs:
-                job.outbox.cancel()
-            if self._running is not None:
-                self._running.outbox.cancel()
-        if worker is not None and worker is not threading.current_thread():
-            worker.join()
-
-    def _work(self) -> None:
-        while (job := self._next()) is not None:
-            try:
-                with torch.inference_mode():
-                    self._generate(job)
+    def _step(self, jobs: Sequence[_Job]) -> None:
+        for job in jobs:
+            with told([job.outbox]), torch.inference_mode():
+                self._generate(job)
                 job.outbox.end("stop")
-            except Exception as error:  # noqa: BLE001  # raised again, in the thread of the caller
-                job.outbox.fail(error)
-            except BaseException:
-                self._abandon()
-                raise
-
-    def _abandon(self) -> None:
-        """Leave nobody waiting for a thread that is ended from outside."""
-        with self._lock:
-            left = [*self._jobs, *([self._running] if self._running else [])]
-            self._jobs.clear()
-            self._worker = self._running = None
-        for job in left:
-            job.outbox.fail(ModelError("The thread that generates was ended from outside."))
-
-    def _next(self) -> _Job | None:
-        with self._lock:
-            self._running = None
-            while self._jobs and self._running is None:
-                job = self._jobs.popleft()
-                self._running = None if job.outbox.closed else job
-            if self._running is None:
-                self._worker = None
-            return self._running
 
     def _generate(self, job: _Job) -> None:
         prompt = torch.tensor([list(job.request.prompt)], device=self._model.device)

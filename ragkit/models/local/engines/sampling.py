@@ -24,9 +24,9 @@ class Candidates(NamedTuple):
     """What may be drawn."""
 
     tokens: torch.Tensor
-    """`(n,)` int64 token ids, likeliest first."""
+    """`(n,)` int64 token ids."""
     probabilities: torch.Tensor
-    """`(n,)` float32, falling, summing to 1."""
+    """`(n,)` float32, above 0, summing to 1."""
 
 
 def candidates(scores: torch.Tensor, sampling: Sampling) -> Candidates:
@@ -39,10 +39,11 @@ def candidates(scores: torch.Tensor, sampling: Sampling) -> Candidates:
         scores: `(vocabulary,)` float32 logits; minus infinity for tokens that may not come.
         sampling: `temperature` must be above 0.
     """
-    scores = scores / sampling.temperature
+    scores = (scores - scores.max()) / sampling.temperature  # the likeliest is 0: no temperature makes it infinite
     count = min(sampling.top_k or len(scores), len(scores))
     if sampling.top_p >= 1.0:
-        best, tokens = scores.topk(count)
+        # Nothing is cut off where all may come: sorting a vocabulary takes longer than all the rest.
+        best, tokens = scores.topk(count) if count < len(scores) else (scores, torch.arange(count))
         return _without_impossible(tokens, best.softmax(-1))
     best, tokens = scores.topk(min(count, _HEAD))
     total = (best if len(best) == count else _top(scores, count)).logsumexp(-1)
@@ -125,7 +126,9 @@ class Chooser:
         if self._random is None:
             return int(scores.argmax())
         tokens, probabilities = candidates(scores, self._sampling)
-        return int(tokens[torch.multinomial(probabilities, 1, generator=self._random)])
+        reached = probabilities.double().cumsum(-1)  # `multinomial` draws a number for each token of the vocabulary
+        drawn = torch.rand((), dtype=torch.float64, generator=self._random) * reached[-1]
+        return int(tokens[min(int(torch.searchsorted(reached, drawn, right=True)), len(tokens) - 1)])
 
 
 def _generator(sampling: Sampling) -> torch.Generator:
@@ -133,5 +136,5 @@ def _generator(sampling: Sampling) -> torch.Generator:
     if sampling.seed is None:
         generator.seed()
     else:
-        generator.manual_seed(sampling.seed)
+        generator.manual_seed(int(sampling.seed))
     return generator

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from traceback import clear_frames
 
 from ragkit.errors import ModelError, shorten
 from ragkit.models.local.generation import FinishReason
 
-__all__ = ["Outbox", "TokenStream"]
+__all__ = ["Outbox", "TokenStream", "told"]
 
 
 class Outbox:
@@ -51,7 +52,7 @@ class Outbox:
                 self.finish_reason = reason
                 self._close()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Raise `error` from the iteration, as a `ModelError`, after the tokens that were put before."""
         with self._changed:
             if not self._closed:
@@ -59,8 +60,10 @@ class Outbox:
                 self._close()
 
     def cancel(self) -> None:
-        """End the iteration now; tokens not read yet are dropped."""
+        """End the iteration now and drop the tokens not read yet; a reply that is whole can be read to its end."""
         with self._changed:
+            if self.finish_reason is not None:
+                return
             self._cancelled = True
             self._tokens.clear()
             if not self._closed:
@@ -110,12 +113,23 @@ class Outbox:
                 loop.call_soon_threadsafe(_rouse, sleeper)
 
 
-def _as_model_error(error: Exception) -> ModelError:
+@contextmanager
+def told(outboxes: Iterable[Outbox]) -> Iterator[None]:
+    """Tell the readers of these, and nobody else, what goes wrong inside; the thread goes on."""
+    try:
+        yield
+    except BaseException as error:  # noqa: BLE001  # raised again, in the thread of each caller
+        clear_frames(error.__traceback__)  # who keeps the error would keep what the pass computed, memory of gigabytes
+        for outbox in outboxes:
+            outbox.fail(error)
+
+
+def _as_model_error(error: BaseException) -> ModelError:
     if isinstance(error, ModelError):
         return error
-    told = ModelError(f"The model failed while generating: {type(error).__name__}: {shorten(error, 300)}")
-    told.__cause__ = error
-    return told
+    failure = ModelError(f"The model failed while generating: {type(error).__name__}: {shorten(error, 300)}")
+    failure.__cause__ = error
+    return failure
 
 
 def _rouse(sleeper: asyncio.Future[None]) -> None:

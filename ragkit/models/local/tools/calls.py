@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from langchain_core.messages import InvalidToolCall, ToolCall, ToolCallChunk
@@ -20,10 +19,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from ragkit.models.local.tools.families import ToolFamily
 from ragkit.models.local.tools.json_end import JsonEnd
 
-__all__ = ["Heard", "Parsed", "ToolCallStream", "call_ids", "parse"]
-
-_LETTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_ID_CHARACTERS = 9
+__all__ = ["Heard", "Parsed", "ToolCallStream", "parse"]
 
 _OBJECT_HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"(?:arguments|parameters)"\s*:\s*(?=\S)')
 _NAMED_HEAD = re.compile(r"\s*([^\s\[\]{}][^\[\]{}]*?)\s*(?:\[CALL_ID\][^\s\[\]{}]*\s*)?(?:\[ARGS\]\s*)?(?=\{)")
@@ -50,28 +46,11 @@ class Parsed:
     """Calls whose name is missing or whose arguments are no JSON object, as the model wrote them."""
 
 
-def call_ids(source: bytes) -> Callable[[int], str]:
-    """Name the calls of one reply: nine letters and digits, the form that Mistral's chat templates insist on.
-
-    The same source gives the same ids, so that a recorded generation replays bit for bit. Take what makes the reply
-    its own: the prompt, which grows with every turn of a conversation, and a random part where sampling has no seed.
-
-    Example:
-        >>> call_ids(b"prompt")(0)
-        'jmdVic90g'
-    """
-
-    def call_id(index: int) -> str:
-        number = int.from_bytes(sha256(source + index.to_bytes(8, "big")).digest(), "big")
-        return "".join(_LETTERS[number // 62**place % 62] for place in range(_ID_CHARACTERS))
-
-    return call_id
-
-
 def parse(text: str, family: ToolFamily, *, call_id: Callable[[int], str]) -> Parsed:
     r"""Take a whole reply apart.
 
     Example:
+        >>> from ragkit.models.local.tools.call_ids import call_ids
         >>> from ragkit.models.local.tools.families import HERMES
         >>> reply = 'On it.\n<tool_call>\n{"name": "add", "arguments": {"a": 1}}\n</tool_call>'
         >>> parsed = parse(reply, HERMES, call_id=call_ids(b""))
@@ -150,7 +129,7 @@ class ToolCallStream:
         """
         if self._step == self._arguments:
             self._more(self._value.spoiler)
-        elif self._step == self._head and self._marked and self._buffer.strip():
+        elif self._marked and self._step in (self._after_mark, self._head):
             self._unreadable(self._buffer)
         elif self._step in (self._start, self._read_text, self._head):
             self._say(self._buffer)
@@ -277,8 +256,9 @@ class ToolCallStream:
             self._step = self._read_text
 
     def _unreadable(self, text: str) -> None:
-        end = JsonEnd()
-        end.feed(text)
+        end, rest = JsonEnd(), text
+        while (length := end.feed(rest)) is not None:
+            end, rest = JsonEnd(), rest[length:]
         self._call(None)
         self._more(text + end.spoiler)
 

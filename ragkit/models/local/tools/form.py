@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ragkit.errors import ConfigError, shorten
-from ragkit.models.local.tools.schema import tool_name
+from ragkit.models.local.tools.schema import as_tools, tool_name
 
 __all__ = ["ANY_JSON_OBJECT", "ReplyForm", "tool_choice_of"]
 
@@ -20,7 +20,7 @@ class ReplyForm:
     """What form a reply must take.
 
     Raises:
-        ConfigError: If `tool_choice` names no tool, or `response_format` is none that is known.
+        ConfigError: If a tool cannot be read, `tool_choice` names none, or `response_format` is none that is known.
     """
 
     tools: Sequence[Mapping[str, Any]] = ()
@@ -34,10 +34,16 @@ class ReplyForm:
 
     def __post_init__(self) -> None:
         """Check that the choice is one and that the format is known."""
+        object.__setattr__(self, "tools", as_tools(self.tools))
         object.__setattr__(self, "tool_choice", tool_choice_of(self.tool_choice, [tool_name(t) for t in self.tools]))
-        if self.response_format is not None and self.response_format.get("type") not in _FORMATS:
-            known = "expected text, json_object or json_schema"
-            raise ConfigError(f"cannot reply in format {shorten(self.response_format.get('type'))}: {known}.")
+        asked = self.response_format
+        if asked is None:
+            return
+        kind = asked.get("type") if isinstance(asked, Mapping) else asked
+        if not isinstance(asked, Mapping) or kind not in _FORMATS:
+            raise ConfigError(f"cannot reply in format {shorten(kind)}: expected text, json_object or json_schema.")
+        if kind == "json_schema" and not isinstance(_schema_in(asked), Mapping):
+            raise ConfigError("response_format holds no schema: expected one as in {'json_schema': {'schema': {…}}}.")
 
     @classmethod
     def from_keywords(cls, keywords: dict[str, Any]) -> ReplyForm:
@@ -73,8 +79,13 @@ class ReplyForm:
         if self.response_format is None:
             return None
         if self.response_format["type"] == "json_schema":
-            return dict(self.response_format["json_schema"]["schema"])
+            return dict(_schema_in(self.response_format))
         return ANY_JSON_OBJECT if self.response_format["type"] == "json_object" else None
+
+
+def _schema_in(response_format: Mapping[str, Any]) -> Any:
+    described = response_format.get("json_schema")
+    return described.get("schema") if isinstance(described, Mapping) else None
 
 
 def tool_choice_of(choice: Any, names: Sequence[str]) -> str:
@@ -84,7 +95,8 @@ def tool_choice_of(choice: Any, names: Sequence[str]) -> str:
         ConfigError: If it is none of these, or there is nothing to choose from.
     """
     if isinstance(choice, Mapping):
-        choice = choice.get("function", choice).get("name", choice.get("type"))
+        named = choice.get("function", choice)
+        choice = named.get("name", choice.get("type", "")) if isinstance(named, Mapping) else named
     if choice in (None, "auto"):
         return "auto"
     if choice in (False, "none"):

@@ -25,6 +25,7 @@ with require(feature="Constrained decoding", package="llguidance", extra="local"
 
 __all__ = ["CallRule", "Grammars", "calls_grammar", "check_schema", "json_grammar"]
 
+_LONGEST_CLOSING = 4096
 _JSON_OPTIONS = {"whitespace_pattern": r"[ ]|\n[ \t]{0,24}"}
 """One space, or a new line with indentation, between parts: all that models write, and no endless white space."""
 
@@ -144,7 +145,8 @@ def check_schema(schema: Mapping[str, Any], *, what: str = "the schema") -> None
 def _refused(what: str, reason: str) -> ConfigError:
     lines = [line.strip().rstrip(":") for line in reason.strip().splitlines()]
     detail = next((line for line in lines[1:] if line.startswith("error")), "")  # a regex's fault stands far below
-    said = shorten(f"{lines[0]}: {detail}" if detail else lines[0], 200)
+    first = lines[0].rpartition("failed to compile JSON schema: ")[2]
+    said = shorten(f"{first}: {detail}" if detail else first, 200)
     return ConfigError(
         f"a reply cannot be held to {what}: {said}; leave that out, or ask for a tool with strict=False."
     )
@@ -160,14 +162,24 @@ class Grammars:
         vocabulary: Width of the model's logits; tokens beyond the tokenizer's own never come.
         end_tokens: Tokens that end a reply; at least one.
         kept: Compiled grammars to keep.
+
+    Raises:
+        ConfigError: If the tokenizer is of a make that llguidance does not know (T5's, which has no braces either).
     """
 
     def __init__(self, tokenizer: Any, *, vocabulary: int, end_tokens: Collection[int], kept: int = 32) -> None:
         self._ids: dict[str, int] = tokenizer.get_vocab()
         width = max(vocabulary, max(self._ids.values()) + 1)
-        self._tokenizer = from_tokenizer(tokenizer, n_vocab=width, eos_token=sorted(end_tokens))
+        try:
+            self._tokenizer = from_tokenizer(tokenizer, n_vocab=width, eos_token=sorted(end_tokens))
+        except ValueError as error:
+            reason = shorten(" ".join(str(error).split()))
+            raise ConfigError(
+                "this model's replies cannot be held to tools or schemas: its tokenizer is not made for it "
+                f"({reason}); choose another model."
+            ) from error
         self._closing: Closing = closing_order(self._tokenizer)
-        self._compiled: OrderedDict[str, Any] = OrderedDict()
+        self._compiled: OrderedDict[str, _Compiled] = OrderedDict()
         self._kept = kept
         self._lock = threading.Lock()
 
@@ -206,19 +218,27 @@ class Grammars:
         return token if token is not None and self._tokenizer.is_special_token(token) else None
 
     def _constraint(self, grammar: str, max_tokens: int) -> Constraint:
-        return BudgetedConstraint(self._matcher(grammar), self._closing, max_tokens=max_tokens)
+        matcher, way = self._compiled_for(grammar)
+        return BudgetedConstraint(matcher, self._closing, way, max_tokens=max_tokens)
 
-    def _matcher(self, grammar: str) -> Any:
+    def _compiled_for(self, grammar: str) -> _Compiled:
         with self._lock:
             known = self._compiled.get(grammar)
             if known is not None:
                 self._compiled.move_to_end(grammar)
-                return known.deep_copy()
+                return known._replace(matcher=known.matcher.deep_copy())
         made = llguidance.LLMatcher(self._tokenizer, grammar, log_level=0)
         if made.is_error():
             raise _refused("the schema", made.get_error())
+        way = self._closing.way_out(made, limit=_LONGEST_CLOSING)
         with self._lock:
-            self._compiled[grammar] = made.deep_copy()
+            self._compiled[grammar] = _Compiled(made.deep_copy(), way)
             while len(self._compiled) > self._kept:
                 self._compiled.popitem(last=False)
-        return made
+        return _Compiled(made, way)
+
+
+class _Compiled(NamedTuple):
+    matcher: Any
+    way: Sequence[int] | None
+    """Tokens that make a whole text; None where they were sought in vain."""

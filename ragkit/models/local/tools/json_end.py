@@ -30,7 +30,7 @@ class JsonEnd:
             How many characters of `text` still belong to the value, once it has ended; None while it goes on.
         """
         for at, character in enumerate(text):
-            if self._scalar and character in ",}] \n\r\t":
+            if self._scalar and not self._in_string and character in ",}] \n\r\t":
                 return at
             if self._ends_with(character):
                 return at + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ _FORMATS = frozenset(
     {"date", "date-time", "duration", "email", "hostname", "ipv4", "ipv6", "time", "unknown", "uri", "uuid"}
 )
 _NAMED_PARTS = frozenset({"$defs", "definitions", "patternProperties", "properties"})
+_MARK_LIKE = re.compile(r"[<>{}\n]")
+_LOOK_AROUND = re.compile(r"\(\?<?[=!]")
 _NOTES = frozenset({"description", "title"})
 _ANY_OBJECT: dict[str, Any] = {"type": "object"}
 _MERGED_WITH_OTHERS = frozenset({"$ref", "allOf", "anyOf", "oneOf", "patternProperties", "additionalProperties"})
@@ -29,7 +32,8 @@ def as_tools(tools: Sequence[Any], *, strict: bool | None = None) -> list[dict[s
         strict: Noted in each description; False lets arguments be any JSON object.
 
     Raises:
-        ConfigError: If one of them can be none of these, or two of one name take different arguments.
+        ConfigError: If one of them can be none of these, has a name like a mark, or two of one name take different
+            arguments.
     """
     described: dict[str, dict[str, Any]] = {}
     for tool in tools:
@@ -62,13 +66,23 @@ def _described(tool: Any, strict: bool | None) -> dict[str, Any]:
     try:
         described = convert_to_openai_tool(tool)
     except (TypeError, ValueError) as error:
-        expected = "expected a LangChain tool, a function with types, a Pydantic class, a TypedDict or a JSON schema"
-        raise ConfigError(f"cannot bind {shorten(repr(tool))} as a tool: {expected}.") from error
+        raise _no_tool(tool) from error
     if described.get("type") != "function":
         raise ConfigError(f"a local model cannot call tools of type {shorten(described.get('type'))}: bind a function.")
-    if strict is not None:
-        described = {**described, "function": {**described["function"], "strict": strict}}
-    return described
+    function = described.get("function")
+    if not (isinstance(function, Mapping) and isinstance(function.get("name"), str)):
+        raise _no_tool(tool)
+    if odd := _MARK_LIKE.search(function["name"]):
+        name = shorten(function["name"])
+        raise ConfigError(
+            f"a tool cannot be called {name}: without {odd[0]!r} it is told apart from the call around it."
+        )
+    return described if strict is None else {**described, "function": {**function, "strict": strict}}
+
+
+def _no_tool(tool: Any) -> ConfigError:
+    expected = "expected a LangChain tool, a function with types, a Pydantic class, a TypedDict or a JSON schema"
+    return ConfigError(f"cannot bind {shorten(repr(tool))} as a tool: {expected}.")
 
 
 def as_schema(schema: Any) -> dict[str, Any]:
@@ -100,7 +114,8 @@ def arguments_schema(tool: Mapping[str, Any]) -> dict[str, Any]:
 def closed(schema: Any) -> Any:
     """Rewrite a schema for constrained decoding; what is valid under the result is valid under `schema`.
 
-    - Objects that list their properties take no others, unless they say so: a model would invent some.
+    - Objects that list their properties take no others, unless they say so or require some: a model would invent some.
+    - Of alternatives, those with a pattern that looks around are left out: Pydantic writes one beside a `Decimal`.
     - A `format` that is not enforced anywhere (`password`, `binary`) is dropped: JSON Schema calls it an annotation.
     """
     if isinstance(schema, list):
@@ -108,8 +123,11 @@ def closed(schema: Any) -> Any:
     if not isinstance(schema, Mapping):
         return schema
     kept = {key: _closed_part(key, value) for key, value in schema.items() if not _mere_note(key, value)}
-    if isinstance(schema.get("properties"), Mapping) and not _MERGED_WITH_OTHERS & schema.keys():
-        kept["additionalProperties"] = False
+    properties = schema.get("properties")
+    if isinstance(properties, Mapping) and not _MERGED_WITH_OTHERS & schema.keys():
+        required = schema.get("required", ())
+        if not (isinstance(required, Sequence) and set(required) - properties.keys()):
+            kept["additionalProperties"] = False
     return kept
 
 
@@ -118,7 +136,14 @@ def _closed_part(key: str, value: Any) -> Any:
         return _each(value, closed)
     if key in ("allOf", "enum", "const", "default", "examples"):
         return value  # parts of allOf hold together: closing one would shut out the properties of the others
+    if key == "anyOf" and isinstance(value, Sequence):
+        return [closed(part) for part in value if not _looks_around(part)] or value
     return closed(value)
+
+
+def _looks_around(schema: Any) -> bool:
+    pattern = schema.get("pattern") if isinstance(schema, Mapping) else None
+    return isinstance(pattern, str) and _LOOK_AROUND.search(pattern) is not None
 
 
 def _mere_note(key: str, value: Any) -> bool:

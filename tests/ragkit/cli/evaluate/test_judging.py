@@ -31,6 +31,11 @@ def test_an_unknown_provider_is_named() -> None:
         named_judge("house:model", unit="sentence", encoder=lambda: None)
 
 
+def test_a_bare_name_is_told_how_a_chat_model_is_named() -> None:
+    with pytest.raises(ConfigError, match=r"there is no judge 'gpt-4o': choose one of support, .*openai:…"):
+        named_judge("gpt-4o", unit="sentence", encoder=lambda: None)
+
+
 def test_what_was_spent_is_told_only_where_a_model_was_asked(tmp_path: Path) -> None:
     with RunFolder.open(tmp_path / "run", command="c", dataset="d", config={}) as run:
         assert spent_in(run, "openai:m") == ""

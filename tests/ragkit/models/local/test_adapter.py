@@ -62,6 +62,13 @@ def test_a_card_names_the_adapter_by_its_content(chat_llama_folder: Path, adapte
     assert other["revision"] == cards[0]["revision"]
 
 
+def test_an_adapter_may_lie_in_the_home_folder(
+    chat_llama_folder: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(adapter.parent))
+    assert load(LoadOptions(model=str(chat_llama_folder), adapter=f"~/{adapter.name}")).card["adapter"] is not None
+
+
 @pytest.mark.parametrize("gone", ["adapter_config.json", "adapter_model.safetensors"])
 def test_a_missing_file_is_named(chat_llama_folder: Path, adapter: Path, tmp_path: Path, gone: str) -> None:
     folder = shutil.copytree(adapter, tmp_path / "copy")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
@@ -28,9 +29,11 @@ def test_a_batch_is_asked_all_at_once(scripted: Any, model: LocalChatModel, way:
     if way == "batch":
         texts = [reply.content for reply in asked.batch(list(questions))]
     elif way == "generate":
-        result = asked.generate([[HumanMessage(question)] for question in questions])
+        run_id = uuid4()
+        result = asked.generate([[HumanMessage(question)] for question in questions], run_id=run_id)
         texts = [replies[0].text for replies in result.generations]
-        assert len(result.run or ()) == 8
+        runs = [run.run_id for run in result.run or ()]
+        assert (len(set(runs)), runs[0]) == (8, run_id)
     else:
         texts = [reply.content for _, reply in asked.batch_as_completed(list(questions))]  # type: ignore[union-attr]
     assert texts == ["Paris"] * 8

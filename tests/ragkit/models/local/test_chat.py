@@ -206,13 +206,21 @@ def test_a_source_text_and_its_reply_are_counted_apart(scripted: Any, t5_folder:
     limited = engine.under(model, source_tokens=20)
     tokens = limited.get_num_tokens_from_messages([HumanMessage("The fish.")])
     assert tokens < 20
-    limited.invoke("The fish.", max_tokens=20)
+    limited.invoke("The fish.", max_tokens=19)
     limited.invoke("The fish.")
     engine.under(model).invoke("The fish.")
-    assert [request.max_tokens for request in engine.requests] == [20, 20, 1024]
-    for text, options in (("The fish.", {"max_tokens": 21}), ("fish " * 20, {})):
+    assert [request.max_tokens for request in engine.requests] == [19, 19, 1024]
+    for text, options in (("The fish.", {"max_tokens": 20}), ("fish " * 20, {})):
         with pytest.raises(ContextLengthError, match="exceeds the 20 tokens of tiny-t5"):
             limited.invoke(text, **options)
+
+
+def test_a_reply_of_an_encoder_decoder_may_fill_its_positions(bart_folder: Path) -> None:
+    reply = LocalChatModel(model=str(bart_folder), dtype="float32").invoke("The fish.")
+    assert reply.usage_metadata is not None
+    assert reply.usage_metadata["output_tokens"] == 39  # of 40: the decoder starts from one
+    with pytest.raises(ContextLengthError, match="exceeds the 40 tokens of tiny-bart"):
+        LocalChatModel(model=str(bart_folder), max_tokens=40).invoke("The fish.")
 
 
 def test_tokens_are_counted_by_the_model_s_tokenizer_and_template(model: LocalChatModel) -> None:

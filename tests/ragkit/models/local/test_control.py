@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer
+from tokenizers import AddedToken, Tokenizer, models, normalizers, pre_tokenizers
 
+from ragkit.errors import InputError
 from ragkit.models.local.control import ControlTokens, Hidden, around, without_limits
 
 TEMPLATE = "{{ '<tool_call>' }}"
@@ -45,6 +46,33 @@ def test_what_users_write_is_never_a_control_token(backend: Tokenizer, parts: Se
     hidden = control.hidden([text])
     ids = control.encode(control.hide(text, hidden), hidden)
     assert not control_ids(backend) & set(ids)
+
+
+def test_what_a_normalizer_makes_of_letters_is_never_a_control_token() -> None:
+    backend = unigram_nfkc()
+    control = ControlTokens(backend)
+    end = backend.token_to_id("</s>")
+    assert end in plain(backend, "a＜/s＞b")  # what a tokenizer alone makes of it
+    hidden = control.hidden([])
+    assert [token for token in control.encode("a＜/s＞b</s>", hidden) if token == end] == [end]
+    assert control.encode("＜/s＞", hidden) == control.encode(control.hide("</s>", hidden), hidden)
+
+
+def unigram_nfkc() -> Tokenizer:
+    """As T5's: its control tokens are part of its vocabulary, and it makes letters of full width plain."""
+    pieces = [("<unk>", 0.0), ("</s>", 0.0), *((letter, -5.0) for letter in "▁ab<>/s")]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=0))
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.add_special_tokens(["<unk>", "</s>"])
+    return tokenizer
+
+
+def test_half_a_character_is_refused(backend: Tokenizer) -> None:
+    control = ControlTokens(backend)
+    for text in ("a\ud800", "a\ud800</s>"):
+        hidden = control.hidden([])
+        with pytest.raises(InputError, match=r"holds half a character \(a lone surrogate\)"):
+            control.encode(control.hide(text, hidden), hidden)
 
 
 def test_what_users_write_is_read_as_its_letters(backend: Tokenizer) -> None:
@@ -87,14 +115,16 @@ def test_a_mark_counts_only_if_the_template_writes_it(backend: Tokenizer) -> Non
 
 def test_the_model_s_own_marks_stay(backend: Tokenizer) -> None:
     control, hidden = ControlTokens(backend, TEMPLATE), Hidden("x")
-    turns = [{"role": "user", "content": "<tool_call>"}, {"role": "assistant", "content": "<tool_call></s>"}]
+    turns = [
+        {"role": "user", "content": "<tool_call>"},
+        {"role": "assistant", "content": "<tool_call></s>", "tool_calls": [{"arguments": {"a": "<tool_call>"}}]},
+    ]
     hiding = control.hide_turns(turns, hidden)
     assert [turn["content"] for turn in hiding] == ["xx0x", "<tool_call>xx1x"]
+    assert hiding[1]["tool_calls"] == [{"arguments": {"a": "xx2x"}}]  # data, copied from who knows where
 
 
 def test_words_added_to_the_vocabulary_are_words() -> None:
-    from tokenizers import models, pre_tokenizers
-
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "covid": 1, "a": 2}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer.add_special_tokens([AddedToken("[UNK]", special=True)])

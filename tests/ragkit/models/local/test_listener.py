@@ -101,6 +101,22 @@ def test_a_stop_text_is_found_wherever_it_is_cut(scripted: Any, model: LocalChat
     assert scripted([ids]).under(model).invoke(CHAT, stop=["\nENDE", "nd of "]).content == text
 
 
+def test_a_special_token_can_be_a_stop_text(scripted: Any, model: LocalChatModel) -> None:
+    other = model.weights.tokenizer.convert_tokens_to_ids("<|endoftext|>")  # not what ends this model's turns
+    ids = [*spelt(model, "Paris."), other, *spelt(model, " And more")]
+    for stop, said in (["<|endoftext|>"], "Paris."), (["<|"], "Paris. And more"):
+        reply = scripted([ids]).under(model).invoke(CHAT, stop=stop)
+        assert reply.content == whole(list(scripted([ids]).under(model).stream(CHAT, stop=stop))).content == said
+
+
+def test_both_ways_say_why_a_reply_ended_in_half_a_character(scripted: Any, model: LocalChatModel) -> None:
+    half = next(token for token in range(len(model.weights.tokenizer)) if model.weights.backend.decode([token]) == "�")
+    engine = scripted([[*spelt(model, "Paris"), half]] * 2, reason="length")
+    asked = engine.under(model)
+    replies = [asked.invoke(CHAT, stop=["�"]), whole(list(asked.stream(CHAT, stop=["�"])))]
+    assert [(reply.content, reply.response_metadata["finish_reason"]) for reply in replies] == [("Paris", "stop")] * 2
+
+
 def test_white_space_before_a_plain_reply_belongs_to_the_layout(scripted: Any, llama_folder: Path) -> None:
     model = LocalChatModel(model=str(llama_folder))
     ids = spelt(model, " \n Paris is. \n")

@@ -14,9 +14,14 @@ AMX = frozenset({"sse2", "amx_tile", "amx_bf16"})
 
 @pytest.mark.parametrize(
     ("device", "flags", "expected"),
-    [(CPU, AMX, torch.bfloat16), (CPU, frozenset({"avx512_bf16"}), torch.float32), (MPS, AMX, torch.float32)],
+    [
+        (CPU, AMX, torch.bfloat16),
+        (CPU, frozenset({"avx512_bf16"}), torch.bfloat16),
+        (CPU, frozenset({"avx512f"}), torch.float32),
+        (MPS, AMX, torch.float32),
+    ],
 )
-def test_bfloat16_is_for_processors_with_amx(
+def test_bfloat16_is_for_processors_that_are_fast_with_it(
     device: torch.device, flags: frozenset[str], expected: torch.dtype
 ) -> None:
     assert choose_dtype("auto", device, flags=flags) == expected

@@ -187,6 +187,13 @@ def test_a_template_that_stumbles_is_an_input_error(chat_tokenizer: Make) -> Non
         render(chat_tokenizer("{{ 'a' + 1 }}"), [QUESTION])
 
 
+def test_switches_that_contradict_the_prompt_are_an_input_error(chat_tokenizer: Make) -> None:
+    layout = layout_for(chat_tokenizer("chatml"))
+    for switch in ("continue_final_message", "tokenize"):
+        with pytest.raises(InputError, match="the model's chat template refuses these messages"):
+            layout.ids([QUESTION], options={switch: True})
+
+
 def test_a_switch_reaches_the_template(chat_tokenizer: Make) -> None:
     tokenizer = chat_tokenizer("{{ messages[0].content }}{% if enable_thinking is false %} /no_think{% endif %}")
     layout = layout_for(tokenizer)

@@ -55,16 +55,16 @@ def model(chat_llama_folder: Path) -> Iterator[LocalChatModel]:
 METHODS = ["json_schema", "function_calling", "json_mode"]
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", [Mood, OldMood])
+@pytest.mark.parametrize(("schema", "method"), [*((Mood, method) for method in METHODS), (OldMood, "json_schema")])
 def test_noise_becomes_objects_of_the_class(model: LocalChatModel, schema: Any, method: Any) -> None:
     structured = model.with_structured_output(schema, method=method)
     assert isinstance(structured.invoke("How is the cat?"), schema)
     assert [type(one) for one in structured.stream("How is the cat?")] == [schema]
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("schema", [MoodDict, Mood.model_json_schema()])
+@pytest.mark.parametrize(
+    ("schema", "method"), [*((MoodDict, method) for method in METHODS), (Mood.model_json_schema(), "json_schema")]
+)
 async def test_noise_becomes_dicts_that_grow(model: LocalChatModel, schema: Any, method: Any) -> None:
     structured = model.with_structured_output(schema, method=method)
     assert (await structured.ainvoke("How is the cat?")).keys() == {"mood", "lives"}
@@ -135,6 +135,13 @@ def test_a_reply_that_breaks_off_is_an_error_with_what_was_said() -> None:
     with pytest.raises(OutputParseError, match="the reply breaks off or is no JSON: raise max_tokens") as error:
         SchemaParser().parse_result(said(AIMessage('{"mood": "hung')))
     assert error.value.raw_output == '{"mood": "hung'
+
+
+def test_a_reply_nested_too_deeply_to_be_read_is_an_error() -> None:
+    endless = AIMessageChunk("[" * 5000 + "]" * 5000)
+    with pytest.raises(OutputParseError, match="breaks off or is no JSON"):
+        SchemaParser().parse_result(said(endless))
+    assert SchemaParser().parse_result(said(endless), partial=True) is None
 
 
 def test_a_reply_that_is_no_such_object_is_an_error() -> None:

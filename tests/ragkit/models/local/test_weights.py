@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import ByT5Tokenizer
+from transformers.utils import logging as transformers_logging
 
 from ragkit.errors import ConfigError, ModelFilesError
 from ragkit.models.local.folder import find_folder
@@ -103,6 +105,22 @@ def test_missing_files_are_named(damaged: Path, gone: list[str], named: str) -> 
         loaded(damaged)
 
 
+def test_an_adapter_beside_the_weights_is_refused(damaged: Path, tmp_path: Path) -> None:
+    (damaged / "adapter_config.json").write_text('{"peft_type": "LORA", "base_model_name_or_path": "org/other"}')
+    with pytest.raises(ModelFilesError, match=r"model .* holds an adapter \(adapter_config\.json\): name the model"):
+        loaded(damaged)
+    snapshot = shutil.copytree(damaged, tmp_path / "models--org--tiny" / "snapshots" / COMMIT)
+    assert snapshot.is_dir()
+    with pytest.raises(ModelFilesError, match=r"model org/tiny holds an adapter"):
+        find_folder(LoadOptions(model="org/tiny", hub_cache=tmp_path))
+
+
+def test_weights_that_need_one_more_package_are_one_sentence(damaged: Path) -> None:
+    rewrite(damaged / "config.json", quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(ModelFilesError, match=r"the model in .* cannot be read \(.*GPTQ"):
+        loaded(damaged)
+
+
 def test_a_pickle_is_never_read(damaged: Path) -> None:
     (damaged / "model.safetensors").rename(damaged / "pytorch_model.bin")
     with pytest.raises(ModelFilesError, match=r"has no model\.safetensors: .*ragkit reads safetensors only"):
@@ -188,19 +206,11 @@ def test_the_limit_is_the_model_s_and_not_the_tokenizer_s(gpt2_folder: Path, tmp
     assert loaded(folder).engine.context_tokens == 256
 
 
-def test_an_encoder_decoder_with_learned_positions_has_a_limit_of_its_source(t5_folder: Path, tmp_path: Path) -> None:
-    from transformers import BartConfig, BartForConditionalGeneration
-
+def test_an_encoder_decoder_with_learned_positions_has_a_limit_of_its_source(
+    t5_folder: Path, bart_folder: Path
+) -> None:
     assert loaded(t5_folder).source_tokens is None  # T5 counts no positions
-    folder = shutil.copytree(t5_folder, tmp_path / "bart")
-    size = len(loaded(t5_folder).tokenizer)
-    config = BartConfig(
-        vocab_size=size, d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
-        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, max_position_embeddings=40,
-        bos_token_id=1, eos_token_id=1, pad_token_id=0, decoder_start_token_id=0, forced_eos_token_id=None,
-    )  # fmt: skip
-    BartForConditionalGeneration(config).save_pretrained(folder)
-    assert loaded(folder).source_tokens == 40
+    assert loaded(bart_folder).source_tokens == 40
 
 
 def test_a_card_holds_what_decides_a_reply(chat_llama_folder: Path, damaged: Path) -> None:
@@ -249,6 +259,27 @@ def test_a_named_format_is_what_computes(chat_llama_folder: Path) -> None:
         loaded(chat_llama_folder, dtype="float16", device="cpu")
 
 
-def test_loading_leaves_the_defaults_of_torch_alone(chat_llama_folder: Path) -> None:
-    loaded(chat_llama_folder, dtype="bfloat16")
+def test_models_that_load_at_once_keep_their_formats_and_torch_its_own(gpt2_folder: Path) -> None:
+    # Unguarded, about half of them hold a mixture, which cannot compute, and torch's own default is left changed.
+    def said(dtype: str) -> list[int]:
+        model = loaded(gpt2_folder, dtype=dtype)
+        return list(model.engine.start(Request(prompt=[5, 6], max_tokens=5)))
+
+    alone = {dtype: said(dtype) for dtype in ("float32", "bfloat16")}
+    dtypes = ["float32", "bfloat16"] * 6
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(said, dtypes)) == [alone[dtype] for dtype in dtypes]
     assert torch.get_default_dtype() == torch.float32
+
+
+def test_loading_draws_no_progress_bar_and_leaves_those_of_others(
+    chat_llama_folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = transformers_logging.set_tqdm_hook(None)
+    try:
+        loaded(chat_llama_folder)
+        assert capfd.readouterr().err == ""
+        list(transformers_logging.tqdm(range(2), desc="theirs"))
+        assert "theirs" in capfd.readouterr().err
+    finally:
+        transformers_logging.set_tqdm_hook(before)

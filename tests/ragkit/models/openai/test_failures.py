@@ -12,7 +12,9 @@ import pytest
 from langchain_core.rate_limiters import BaseRateLimiter
 
 from ragkit.errors import (
+    ConfigError,
     ContextLengthError,
+    InputError,
     ModelAccessError,
     ModelError,
     ModelRequestError,
@@ -176,7 +178,15 @@ async def test_waits_between_attempts_count_towards_the_deadline(ask: Ask, way: 
 async def test_a_timeout_can_be_given_with_the_call(ask: Ask, way: str) -> None:
     model, _ = ask(lambda _: Answer(delay_s=60.0), max_retries=0)
     with pytest.raises(ModelTimeoutError, match=r"silent for 0.2 s"):
-        await said(model, way, timeout=0.2)
+        await said(model, way, timeout=(10, 0.2))
+
+
+@pytest.mark.parametrize("timeout", [0, -1, "soon", (1, 2, 3), float("inf")])
+def test_a_timeout_that_is_none_is_told(ask: Ask, timeout: Any) -> None:
+    model, server = ask(chat_reply("fine"))
+    with pytest.raises(ConfigError, match="timeout must be seconds above 0, or a pair of them, got "):
+        model.invoke("q", timeout=timeout)
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -188,10 +198,11 @@ async def test_a_timeout_can_be_given_with_the_call(ask: Ask, way: str) -> None:
         (Answer(body=b"\xff\xfe\x00"), "cannot be read"),
         (Answer(body="[]"), "cannot be read"),
         (Answer(body="null"), "cannot be read"),
+        (Answer(body="[" * 100_000), "cannot be read"),
         (Answer(body={"id": "x"}), "cannot be read"),
         (Answer(body={"id": "x", "choices": None, "output": None}), "cannot be read"),
     ],
-    ids=["invalid", "html", "empty", "bytes", "list", "null", "no-choices", "null-choices"],
+    ids=["invalid", "html", "empty", "bytes", "list", "null", "deep", "no-choices", "null-choices"],
 )
 async def test_a_reply_that_cannot_be_read_is_a_sentence(
     ask: Ask, way: str, responses: bool, answer: Answer, message: str
@@ -208,6 +219,16 @@ async def test_no_choices_are_no_reply(ask: Ask) -> None:
         model, _ = ask(Answer(body={**chat_reply("x").body, "choices": []}))
         with pytest.raises(ModelUnavailableError, match="its list of choices is empty"):
             await said(model, way)
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+@pytest.mark.parametrize("usage", ["many", [1], {"prompt_tokens": [1], "completion_tokens": 1, "total_tokens": 2}])
+async def test_usage_of_the_wrong_kind_is_a_sentence(ask: Ask, way: str, usage: Any) -> None:
+    streamed = sse_reply([chat_chunk({"content": "fine"}), chat_chunk({}, finish="stop", usage=usage)])
+    model, server = ask(streamed if "stream" in way else Answer(body={**chat_reply("fine").body, "usage": usage}))
+    with pytest.raises(ModelUnavailableError, match="the reply cannot be read as the API's JSON"):
+        await said(model, way)
+    assert len(server.requests) == 1
 
 
 async def test_an_error_in_a_reply_of_200_is_told_as_one(ask: Ask, way: str, responses: bool) -> None:
@@ -321,10 +342,11 @@ async def test_an_endless_stream_is_over_at_the_deadline(ask: Ask, way: str, pie
 
 async def test_a_reply_of_too_many_bytes_is_not_read_on(ask: Ask, way: str) -> None:
     endless = Answer(pieces=["x" * 10_000], endless=True)
-    model, server = ask(endless, endless, max_reply_bytes=100_000, max_retries=1)
-    with pytest.raises(ModelUnavailableError, match="longer than 100000 bytes"):
+    model, server = ask(endless, max_reply_bytes=100_000)
+    with pytest.raises(ModelUnavailableError, match=r"^the reply is longer than 100000 bytes"):
         await said(model, way)
     assert server.wait_until_left()
+    assert len(server.requests) == 1
 
 
 async def test_a_redirect_is_not_followed(ask: Ask, way: str) -> None:
@@ -344,6 +366,13 @@ async def test_what_cannot_be_asked_is_the_callers_error(ask: Ask, way: str) -> 
     model, server = ask(good(way, False))
     with pytest.raises(TypeError, match="temprature"):
         await said(model, way, temprature=1)
+    assert server.requests == []
+
+
+async def test_half_a_character_is_the_callers_error_and_not_quoted(ask: Ask, way: str) -> None:
+    model, server = ask(good(way, False))
+    with pytest.raises(InputError, match=r"a message holds half of a character \(a lone surrogate\)"):
+        await said(model, way, "a secret \ud83d")
     assert server.requests == []
 
 

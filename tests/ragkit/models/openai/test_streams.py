@@ -15,7 +15,7 @@ from langchain_core.callbacks import AsyncCallbackHandler, AsyncCallbackManagerF
 from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.messages.ai import add_ai_message_chunks
 
-from ragkit.errors import ModelRequestError, ModelUnavailableError
+from ragkit.errors import ConfigError, ModelRequestError, ModelUnavailableError
 from ragkit.models import OpenAIChatModel
 from ragkit.testing.openai_replies import chat_chunk, error_reply, response_events, sse_reply, stream_reply
 from ragkit.testing.servers import Answer, Asked
@@ -179,6 +179,16 @@ async def test_a_response_tells_why_it_ended_in_the_same_words(
     message = await whole(model, way)
     assert message.response_metadata["finish_reason"] == reason
     assert message.text == "fi"
+
+
+async def test_several_choices_are_refused_for_a_stream_would_mix_them(ask: Ask, way: str) -> None:
+    for options, call in (({"n": 2}, {}), ({}, {"n": 2})):
+        model, server = ask(stream_reply(["fine"]), **options)
+        with pytest.raises(ConfigError, match="n must be 1 while streaming, got 2"):
+            await pieces(model, way, **call)
+        assert server.requests == []
+    model, _ = ask(stream_reply(["fine"]), n=2)
+    assert (await whole(model, way, n=1)).text == "fine"
 
 
 async def test_a_refusal_is_seen_piece_by_piece(ask: Ask, way: str) -> None:

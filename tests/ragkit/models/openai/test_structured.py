@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_core.tools import tool
 from langchain_openai.chat_models.base import OpenAIRefusalError
 from pydantic import BaseModel
@@ -61,9 +62,7 @@ async def test_a_schema_is_sent_and_what_comes_back_fits_it(ask: Ask, schema: An
     if method == "json_schema":
         assert sent["response_format"]["json_schema"]["schema"]["properties"]["city"]["type"] == "string"
     else:
-        assert (
-            sent["tool_choice"]["function"]["name"] == "Place" or sent["tool_choice"]["function"]["name"] == "PlaceDict"
-        )
+        assert sent["tool_choice"]["function"]["name"] == name
     await model.aclose()
 
 
@@ -118,6 +117,35 @@ async def test_a_streamed_reply_that_does_not_fit_its_schema_is_told(ask: Ask, w
         _ = list(structured.stream("q")) if way == "stream" else [part async for part in structured.astream("q")]
     assert caught.value.raw_output == '{"town": 1}'
     await model.aclose()
+
+
+@pytest.mark.parametrize("form", [Place, {"type": "json_object"}], ids=["class", "json"])
+async def test_tools_that_are_not_strict_may_stand_beside_a_schema(ask: Ask, form: Any) -> None:
+    model, server = ask(*[chat_reply('{"city": "Brno"}')] * 2, stream_reply(['{"city": "Brno"}']), extra_body={"x": 1})
+    both = model.bind_tools([weather]).bind(response_format=form)
+    replies = [both.invoke("q"), await both.ainvoke("q"), add_ai_message_chunks(*both.stream("q"))]
+    await model.aclose()
+    expected = Place(city="Brno") if form is Place else None
+    assert [reply.additional_kwargs.get("parsed") for reply in replies] == [expected] * 3
+    for asked in server.requests:
+        assert asked.json["response_format"]["type"] == ("json_schema" if form is Place else "json_object")
+        assert not asked.json["tools"][0]["function"].get("strict")
+        assert asked.json["x"] == 1
+
+
+async def test_with_include_raw_a_reply_that_does_not_fit_is_given_too(ask: Ask) -> None:
+    model, _ = ask(*[chat_reply('{"town": 1}')] * 2, chat_reply('{"city": "Brno"}'))
+    structured = model.with_structured_output(Place, include_raw=True)
+    for given in (structured.invoke("q"), await structured.ainvoke("q")):
+        assert (given["raw"].text, given["parsed"]) == ('{"town": 1}', None)
+        assert isinstance(given["parsing_error"], ValueError)
+    assert structured.invoke("q")["parsed"] == Place(city="Brno")
+    await model.aclose()
+
+
+def test_a_text_cut_short_is_a_text(ask: Ask) -> None:
+    model, _ = ask(chat_reply("It is", finish_reason="length"))
+    assert model.invoke("q", response_format={"type": "text"}).text == "It is"
 
 
 def test_a_streamed_refusal_of_a_schema_is_no_answer(ask: Ask) -> None:

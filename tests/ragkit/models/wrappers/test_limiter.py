@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Awaitable
 from typing import Any
 
@@ -116,34 +115,27 @@ def test_no_minute_has_more_than_the_limits(
         assert sum(minute[:-1]) <= tokens + 1e-6
 
 
-def test_threads_go_through_in_the_order_in_which_they_came() -> None:
-    order: list[int] = []
-    gate = threading.Semaphore(0)
+def test_threads_are_given_a_moment_each_in_the_order_in_which_they_came() -> None:
+    gate, over = threading.Semaphore(0), threading.Event()
     booked: list[float] = []
 
     def sleep(seconds: float) -> None:
         booked.append(seconds)
         gate.release()
-        time.sleep(seconds)
+        assert over.wait(60)
 
-    limiter = RateLimiter(requests_per_minute=1200, burst_s=0.01, sleep=sleep)
+    limiter = RateLimiter(requests_per_minute=6, clock=lambda: 0.0, sleep=sleep)
     limiter.acquire()
+    threads = [threading.Thread(target=limiter.acquire) for _ in range(5)]
 
-    def work(number: int) -> None:
-        limiter.acquire()
-        order.append(number)
-
-    threads = []
-    for number in range(5):
-        threads.append(threading.Thread(target=work, args=(number,)))
-        threads[-1].start()
-        gate.acquire()
+    for thread in threads:
+        thread.start()
+        assert gate.acquire(timeout=60)
+    over.set()
     for thread in threads:
         thread.join()
 
-    assert order == [0, 1, 2, 3, 4]
-    assert len(booked) == 5
-    assert booked == sorted(booked)
+    assert booked == [10.0, 20.0, 30.0, 40.0, 50.0]
 
 
 class _Held:

@@ -100,10 +100,17 @@ async def test_a_caller_that_leaves_is_no_failure_but_its_cost_is_unknown(way: s
 
 
 async def test_a_cancelled_call_has_left() -> None:
-    model = MeteredChatModel(model=ScriptedChatModel([Pieces(Delay(3600), "late")]), meter=(meter := Meter()))
+    asked = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        asked.set()
+        await asyncio.sleep(seconds)
+
+    inner = ScriptedChatModel([Pieces(Delay(3600), "late")], sleep=sleep)
+    model = MeteredChatModel(model=inner, meter=(meter := Meter()))
 
     task = asyncio.create_task(model.ainvoke("Hi"))
-    await asyncio.sleep(0.01)
+    await asyncio.wait_for(asked.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

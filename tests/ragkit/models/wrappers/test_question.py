@@ -107,6 +107,7 @@ def _openai(**options: Any) -> OpenAIChatModel:
 def test_a_models_settings_decide_and_its_key_does_not() -> None:
     plain = question_of(_openai(), _call())
     others = [{"model": "gpt-4.1"}, {"temperature": 0.0}, {"seed": 3}, {"base_url": "http://other.example/v1"}]
+    others += [{"use_responses_api": True}, {"output_version": "v1"}]
 
     assert question_of(_openai(), _call()) == plain
     assert question_of(_openai(api_key="another-key"), _call()) == plain

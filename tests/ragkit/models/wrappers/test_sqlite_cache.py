@@ -7,6 +7,7 @@ import sys
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.caches import BaseCache
@@ -280,10 +281,13 @@ import sys, warnings
 warnings.simplefilter("error")
 from langchain_core.outputs import Generation
 from ragkit.models.wrappers.sqlite_cache import SQLiteCache
+from itertools import count
 sys.stdin.readline()
 cache = SQLiteCache(sys.argv[1], max_bytes=20_000)
-for number in range(40):
+for number in count() if sys.argv[2] == "killed" else range(40):
     name = str(number % 10)
+    if number == 20:
+        print("at work", flush=True)
     cache.update(name, "m", [Generation(text=name * 500)])
     found = cache.lookup(name, "m")
     if found is not None and found[0].text != name * 500:
@@ -292,19 +296,21 @@ cache.update(sys.argv[2], "m", [Generation(text=sys.argv[2])])
 """
 
 
-def test_processes_share_one_file_from_its_first_moment(path: Path) -> None:
+def test_processes_share_one_file_from_its_first_moment_and_one_is_killed(path: Path) -> None:
     command = [sys.executable, "-c", _WORKER, str(path)]
-    workers = [
-        subprocess.Popen([*command, f"own {n}"], stdin=subprocess.PIPE, stderr=subprocess.PIPE) for n in range(4)
-    ]
+    pipes: Any = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    workers = [subprocess.Popen([*command, name], **pipes) for name in ("own 0", "own 1", "killed")]
 
     for worker in workers:
-        assert worker.stdin is not None
         worker.stdin.write(b"go\n")
         worker.stdin.flush()
+    *others, victim = workers
+    assert victim.stdout.readline() == b"at work\n"
+    victim.kill()
     told = [worker.communicate(timeout=120)[1].decode() for worker in workers]
 
-    assert ([worker.returncode for worker in workers], told) == ([0] * 4, [""] * 4)
+    assert ([worker.returncode for worker in others], told) == ([0, 0], ["", "", ""])
     cache = SQLiteCache(path)
-    assert [cache.lookup(f"own {n}", "m") for n in range(4)] == [_said(f"own {n}") for n in range(4)]
+    assert [cache.lookup(f"own {n}", "m") for n in range(2)] == [_said(f"own {n}") for n in range(2)]
+    assert _execute(path, "PRAGMA integrity_check") == [("ok",)]
     assert _execute(path, "SELECT sum(bytes) = (SELECT bytes FROM total) FROM replies") == [(1,)]

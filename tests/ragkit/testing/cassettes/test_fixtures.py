@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +18,9 @@ import openai  # noqa: F401  # isort: skip
 import ragkit.testing.cassettes.playing
 import ragkit.testing.generations
 import ragkit.testing.scripted_chat  # noqa: F401
-from ragkit.testing.cassettes.__main__ import main
+from ragkit.testing.cassettes.__main__ import main, record_command
+from ragkit.testing.cassettes.config import CassetteError, vcr_config
+from ragkit.testing.cassettes.playing import played
 
 pytest_plugins = ["pytester"]
 
@@ -113,7 +113,7 @@ class Server(BaseHTTPRequestHandler):
 def server(socket_enabled: None) -> Iterator[str]:
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     Server.asked = 0
-    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
     yield f"http://127.0.0.1:{listening.server_port}/v1"
     listening.shutdown()
     listening.server_close()
@@ -126,7 +126,7 @@ asyncio_mode = auto
 asyncio_default_fixture_loop_scope = function
 addopts = -q --strict-markers --strict-config --disable-socket --allow-unix-socket --block-network -p no:cacheprovider
 """
-RECORD = ("--ragkit-record", "--allowed-hosts=.*")
+RECORD = tuple(record_command([])[3:])
 
 
 class Project:
@@ -227,7 +227,7 @@ def test_shut():
     with socket.socket() as plug, pytest.raises(RuntimeError, match="Network is disabled for host '127.0.0.1'"):
         plug.connect(("127.0.0.1", PORT))
 
-@pytest.mark.ragkit_cassette("named", allowed_hosts=["127.0.0.1"])
+@pytest.mark.ragkit_cassette("named", allowed_hosts="127.0.0.1")
 @pytest.mark.enable_socket
 def test_open():
     with socket.socket() as plug:
@@ -263,14 +263,117 @@ def test_what_looks_secret_is_not_written(server: str, project: Project) -> None
     assert (project.cassettes / "test_whole.yaml").read_bytes() == before
 
 
-def test_one_command_records(server: str, project: Project) -> None:
+def test_what_looks_secret_and_is_allowed_is_written(server: str, project: Project) -> None:
     project.reach(server)
-    (project.folder / "test_it.py").write_text(SUITE, encoding="utf-8")
-    command = [sys.executable, "-m", "ragkit.testing.cassettes", "record", "-k", "whole"]
-    ran = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout
-    assert "ragkit recorded" in ran.stdout
-    assert Server.asked == 2
+    leaking = SUITE.replace('"Hello"', '"h7Fq2LxV9zTb4RkW8sNy3Dm6"').replace("You said: Hello", 'You said: "')
+    leaking = leaking.replace('== "You said: ""', '!= ""')
+    code, told = project.run(*RECORD, "-k", "whole", "-o", "ragkit_allow=h7Fq[A-Za-z0-9]{20}", suite=leaking)
+    assert code == 0, told
+    assert "h7Fq2LxV9zTb4RkW8sNy3Dm6" in (project.cassettes / "test_whole.yaml").read_text(encoding="utf-8")
+    _, told = project.run("-k", "whole", "-o", "ragkit_allow=(", suite=leaking)
+    assert "ragkit_allow: missing ), unterminated subpattern at position 0: give regular expressions" in told
+
+
+NAMES = """
+import pytest
+from test_it import ask
+
+class TestOne:
+    class TestInner:
+        @pytest.mark.ragkit_cassette
+        def test_said(self):
+            assert ask("one").choices[0].message.content == "You said: one"
+
+class TestTwo:
+    class TestInner:
+        @pytest.mark.ragkit_cassette
+        def test_said(self):
+            assert ask("two").choices[0].message.content == "You said: two"
+
+@pytest.mark.ragkit_cassette("shared")
+@pytest.mark.parametrize("word", ["three", "four"])
+def test_shared(word):
+    assert ask(word).choices[0].message.content == f"You said: {word}"
+
+@pytest.mark.parametrize("word", ["five", "six"])
+@pytest.mark.ragkit_cassette("shared")
+def test_shared_generations(word, ragkit_generations):
+    from ragkit.testing import ScriptedChatModel
+
+    model = ragkit_generations(lambda: ScriptedChatModel([word]), card={"model": "small"})
+    assert model.invoke(word).text == word
+"""
+
+
+def test_every_test_finds_its_own_exchanges_where_names_are_alike_or_shared(server: str, project: Project) -> None:
+    project.reach(server)
+    (project.folder / "test_names.py").write_text(NAMES, encoding="utf-8")
+    options = ("-k", "names", "--import-mode=prepend")
+    for _ in range(2):  # recording again takes the place of what was recorded
+        code, told = project.run(*RECORD, *options)
+        assert code == 0, told
+    assert Server.asked == 8
+    folder = project.folder / "cassettes" / "test_names"
+    names = sorted(file.name for file in folder.iterdir())
+    assert names == [
+        "TestOne.TestInner.test_said.yaml",
+        "TestTwo.TestInner.test_said.yaml",
+        "shared.jsonl",
+        "shared.yaml",
+    ]
+    assert len(yaml.safe_load((folder / "shared.yaml").read_text(encoding="utf-8"))["interactions"]) == 2
+    code, told = project.run(*options)
+    assert (code, Server.asked) == (0, 8), told
+    assert "6 passed" in told
+
+
+SWALLOWED = """
+import asyncio, openai, os, pytest
+
+@pytest.mark.ragkit_cassette
+async def test_swallowed():
+    async with openai.AsyncOpenAI(api_key=os.environ["TEST_KEY"], base_url="http://127.0.0.1:9") as client:
+        await asyncio.gather(client.models.list(), return_exceptions=True)
+
+@pytest.mark.ragkit_cassette
+@pytest.mark.xfail
+async def test_told_once():
+    async with openai.AsyncOpenAI(api_key=os.environ["TEST_KEY"], base_url="http://127.0.0.1:9") as client:
+        await client.models.list()
+"""
+
+
+def test_a_request_that_is_not_recorded_is_told_though_the_test_swallowed_it(project: Project) -> None:
+    code, told = project.run(suite=SWALLOWED)
+    assert code == 1
+    assert "1 passed, 1 xfailed, 1 error" in told
+    assert "GET http://127.0.0.1:9/models is not recorded: there is no cassette test_swallowed.yaml yet" in told
+
+
+@pytest.mark.parametrize("content", [b"a: [", b"", b"- 1", b"version: 1", b"\xff"])
+def test_a_cassette_that_cannot_be_read_is_told_in_a_sentence(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_bytes(content)
+    told = r"^x\.yaml cannot be read \(.*\): restore it, or record anew\.$"
+    with pytest.raises(CassetteError, match=told), played(tmp_path / "x.yaml", mode="none", options=vcr_config()):
+        pass
+    with played(tmp_path / "x.yaml", mode="rewrite", options=vcr_config()) as cassette:
+        assert not cassette.dirty
+
+
+WRONG = """
+import pytest
+
+@pytest.mark.ragkit_cassette(file="x")
+def test_wrong():
+    pass
+"""
+
+
+def test_wrong_use_of_the_marker_is_told_in_a_sentence(project: Project) -> None:
+    _, told = project.run(suite=WRONG)
+    assert "ragkit_cassette takes a name and allowed_hosts, and nothing else." in told
+    assert "Traceback" not in told
+    assert "During handling" not in told
 
 
 PYTEST_RECORDING = """
@@ -324,8 +427,13 @@ def test_generations_of_a_local_model_are_recorded_beside_the_cassettes(project:
     assert "one model per test" in project.run(suite=GENERATIONS + "    ragkit_generations(None)\n")[1]
 
 
-def test_a_command_that_finds_no_test_fails(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_command_that_finds_no_test_fails(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The other plugins take longer to load than all the rest.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    plugins = ("-p", "ragkit.testing.plugin", "-p", "pytest_recording.plugin", "-p", "no:cacheprovider")
     (tmp_path / "test_it.py").write_text("def test_it(): pass", encoding="utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]", encoding="utf-8")
-    assert main(["record", "-q", "-p", "no:cacheprovider", f"--rootdir={tmp_path}", str(tmp_path)]) == 1
+    assert main(["record", "-q", *plugins, f"--rootdir={tmp_path}", str(tmp_path)]) == 1
     assert "1 deselected" in capfd.readouterr().out

@@ -53,7 +53,8 @@ def test_the_same_exchanges_give_the_same_text() -> None:
 
 
 def test_json_that_cannot_be_parsed_stays() -> None:
-    assert kept('{"a": 1, "a": 2}', "application/json") == '{"a": 1, "a": 2}'
+    for body in ('{"a": 1, "a": 2}', '{"a": 1e999}'):
+        assert kept(body, "application/json") == body
 
 
 def test_events_have_plain_line_ends() -> None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 import threading
 import time
 import weakref
+import zlib
 from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Any
@@ -62,7 +62,7 @@ class Counting:
         pieces = [list(piece) for piece in tokens]
         self.passes.append(pieces)
         self.arrived.release()
-        self.gate.wait(20)
+        self.gate.wait(60)
         if error := self.fails_on(pieces):
             raise error
         logits = torch.zeros(len(rows), self.vocabulary)
@@ -73,8 +73,8 @@ class Counting:
 
 
 def ended(engine: BatchingEngine) -> bool:
-    """Wait for the thread to end by itself; False if it does not within 20 s."""
-    deadline = time.monotonic() + 20
+    """Wait for the thread to end by itself; False if it does not within 60 s."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if not any(thread.name == "ragkit-generation" for thread in threading.enumerate()):
             return True
@@ -116,7 +116,7 @@ def test_running_streams_get_a_token_in_each_pass_beside_pieces_of_a_long_prompt
     engine = engine_of(decoder)
     decoder.gate.clear()
     stream = engine.start(Request(prompt=[10], max_tokens=6))
-    assert decoder.arrived.acquire(timeout=20)
+    assert decoder.arrived.acquire(timeout=60)
     long = engine.start(Request(prompt=[500, *[7] * 699], max_tokens=1))
     decoder.gate.set()
     assert list(stream) == [11, 12, 13, 14, 15, 16]
@@ -159,7 +159,7 @@ def test_callers_with_the_same_beginning_wait_for_it_to_be_computed_once(engine_
     engine = engine_of(decoder)
     decoder.gate.clear()
     blocker = engine.start(Request(prompt=[1], max_tokens=1))
-    assert decoder.arrived.acquire(timeout=20)
+    assert decoder.arrived.acquire(timeout=60)
     shared = [5] * 300
     generations = [engine.start(Request(prompt=[*shared, 10 * place], max_tokens=1)) for place in range(1, 4)]
     decoder.gate.set()
@@ -331,7 +331,7 @@ def test_a_cancelled_prompt_stops_between_its_pieces(engine_of: EngineOf) -> Non
     engine = engine_of(decoder)
     decoder.gate.clear()
     generation = engine.start(Request(prompt=[3] * 10_000, max_tokens=1))
-    assert decoder.arrived.acquire(timeout=20)
+    assert decoder.arrived.acquire(timeout=60)
     generation.cancel()
     decoder.gate.set()
     assert ended(engine)
@@ -343,7 +343,6 @@ def test_a_generation_that_nobody_holds_is_cancelled(engine_of: EngineOf) -> Non
     generation = engine.start(Request(prompt=[1], max_tokens=10**9))
     assert next(iter(generation)) == 2
     del generation
-    gc.collect()
     assert ended(engine)
 
 
@@ -372,14 +371,12 @@ def test_closing_cancels_waits_and_frees(engine_of: EngineOf) -> None:
         engine.start(Request(prompt=[1], max_tokens=1))
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_is_ended_from_outside_leaves_nobody_waiting(engine_of: EngineOf) -> None:
+def test_a_decoder_that_exits_fails_those_of_its_pass_and_the_next_caller_is_served(engine_of: EngineOf) -> None:
     decoder = Counting()
     decoder.fails_on = lambda pieces: SystemExit() if [13] in pieces else None
-    engine = engine_of(decoder, max_batch=1)
-    for generation in [engine.start(Request(prompt=[10], max_tokens=9)) for _ in range(2)]:
-        with pytest.raises(ModelError, match="was ended from outside"):
-            list(generation)
+    engine = engine_of(decoder)
+    with pytest.raises(ModelError, match="failed while generating: SystemExit"):
+        list(engine.start(Request(prompt=[10], max_tokens=9)))
     assert list(engine.start(Request(prompt=[50], max_tokens=1))) == [51]
 
 
@@ -484,27 +481,94 @@ def test_generations_cancelled_midway_free_their_key_values(llama: Any, prompt_o
         next(iter(generation))
         generation.cancel()
     assert ended(engine)
-    gc.collect()
     assert len(made) > 0
     assert [row for row in made if row() is not None] == []
 
 
-@pytest.mark.parametrize("prefix_bytes", [0, 40_000, 1 << 30])
+class Remembering(Counting):
+    """A decoder whose next token depends on every token before it, in their order."""
+
+    class Row(Counted):
+        def __init__(self, tokens: Sequence[int] = ()) -> None:
+            self.tokens = list(tokens)
+
+        @property
+        def length(self) -> int:  # type: ignore[override]
+            return len(self.tokens)
+
+    def empty(self, room: int) -> Counted:
+        return self.Row()
+
+    def fork(self, kept: Any, length: int, room: int) -> Counted:
+        assert 1 <= length <= kept.length
+        return self.Row(kept.tokens[:length])
+
+    def forward(self, rows: Sequence[Any], tokens: Sequence[Sequence[int]]) -> Any:
+        assert len({id(row) for row in rows}) == len(rows)
+        logits = torch.zeros(len(rows), self.vocabulary)
+        for place, (row, piece) in enumerate(zip(rows, tokens, strict=True)):
+            row.tokens.extend(piece)
+            logits[place, self.after(row.tokens)] = 5.0
+        return logits
+
+    @classmethod
+    def after(cls, tokens: Sequence[int]) -> int:
+        return zlib.crc32(repr(list(tokens)).encode()) % 7
+
+    @classmethod
+    def reply(cls, prompt: Sequence[int], count: int) -> list[int]:
+        tokens = list(prompt)
+        for _ in range(count):
+            tokens.append(cls.after(tokens))
+        return tokens[len(prompt) :]
+
+
+@pytest.mark.parametrize("prefix_bytes", [0, 30_000, 1 << 30])
+def test_whatever_is_shared_kept_taken_or_cancelled_nobody_gets_what_another_one_wrote(
+    prefix_bytes: int, engine_of: EngineOf
+) -> None:
+    draw = random.Random(prefix_bytes)
+    decoder = Remembering()
+    engine = engine_of(decoder, max_batch=3, prefix_bytes=prefix_bytes)
+    texts = [[draw.randrange(7) for _ in range(draw.randrange(1, 200))] for _ in range(4)]
+    started = []
+    for _ in range(300):
+        text = draw.choice(texts)
+        prompt = [*text[: draw.randrange(1, len(text) + 1)], *(draw.randrange(7) for _ in range(draw.randrange(3)))]
+        count = draw.randrange(1, 12)
+        started.append((prompt, count, engine.start(Request(prompt=prompt, max_tokens=count)), []))
+        texts[draw.randrange(4)] = [*prompt, *Remembering.reply(prompt, draw.randrange(count + 1))]  # goes on later
+        if draw.random() < 0.2:
+            draw.choice(started)[2].cancel()
+        if draw.random() < 0.1:
+            _, _, generation, tokens = draw.choice(started)
+            tokens.extend(generation)
+    whole = 0
+    for prompt, count, generation, tokens in started:
+        tokens.extend(generation)
+        expected = Remembering.reply(prompt, count)
+        assert tokens == expected[: len(tokens)]
+        whole += tokens == expected
+    assert whole > 200
+    assert prefix_bytes == 0 or sum(generation.cached_tokens for _, _, generation, _ in started) > 0
+    assert engine.prefixes.nbytes <= prefix_bytes
+
+
 def test_callers_that_come_and_go_in_any_order_get_the_tokens_of_generate(
-    prefix_bytes: int, llama: Any, prompt_of: Prompt, reference: Reference, engine_of: EngineOf
+    llama: Any, prompt_of: Prompt, reference: Reference, engine_of: EngineOf
 ) -> None:
     draw = random.Random(5)
-    engine = engine_of(llama, max_batch=3, prefix_bytes=prefix_bytes)
-    texts = [prompt_of(80, 0)[: draw.randrange(81)] + prompt_of(draw.randrange(1, 60), seed) for seed in range(1, 25)]
+    engine = engine_of(llama, max_batch=3, prefix_bytes=40_000)
     started = []
-    for text in texts:
+    for seed in range(1, 13):
+        text = prompt_of(80, 0)[: draw.randrange(81)] + prompt_of(draw.randrange(1, 60), seed)
         generation = engine.start(Request(prompt=text, max_tokens=draw.randrange(1, 15)))
         started.append((text, generation))
-        if draw.random() < 0.3:
+        if draw.random() < 0.2:
             draw.choice(started)[1].cancel()
     for text, generation in started:
         tokens = list(generation)
-        if generation.finish_reason is not None and tokens:
+        if generation.finish_reason is not None:
             assert tokens == reference(llama, text, len(tokens))
-    assert engine.prefixes.nbytes <= prefix_bytes
-    assert sum(generation.finish_reason is not None for _, generation in started) > 12
+    assert engine.prefixes.nbytes <= 40_000
+    assert sum(generation.finish_reason is not None for _, generation in started) > 5

@@ -36,6 +36,12 @@ ODD: dict[str, Callable[[], Any]] = {
     "recurrent_gemma": lambda: transformers.RecurrentGemmaForCausalLM(
         transformers.RecurrentGemmaConfig(**{**SMALL, "num_hidden_layers": 3}, intermediate_size=48, lru_width=32)
     ),
+    "gpt1": lambda: transformers.OpenAIGPTLMHeadModel(
+        transformers.OpenAIGPTConfig(vocab_size=96, n_positions=64, n_embd=32, n_layer=2, n_head=4)
+    ),
+    "rwkv": lambda: transformers.RwkvForCausalLM(
+        transformers.RwkvConfig(vocab_size=96, hidden_size=32, num_hidden_layers=2, context_length=64)
+    ),
     "t5": lambda: transformers.T5ForConditionalGeneration(
         transformers.T5Config(
             vocab_size=96, d_model=32, d_kv=8, d_ff=48, num_layers=1, num_heads=4, decoder_start_token_id=0

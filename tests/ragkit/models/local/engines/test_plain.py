@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -163,8 +162,7 @@ def test_a_generation_that_nobody_holds_is_cancelled(mamba: Any, prompt_of: Prom
     generation = plain(mamba).start(Request(prompt=prompt_of(5, 0), max_tokens=10**6))
     next(iter(generation))
     del generation
-    gc.collect()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while any(thread.name == "ragkit-generation" for thread in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.001)
@@ -188,29 +186,6 @@ def test_an_error_reaches_its_caller_and_the_next_one_is_served(
     with pytest.raises(ModelError, match="The model failed while generating: KeyError: 'grammar'"):
         list(broken)
     assert len(list(fine)) == 4
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_is_ended_from_outside_leaves_nobody_waiting(
-    mamba: Any, prompt_of: Prompt, plain: EngineOf
-) -> None:
-    class Exits:
-        done = False
-
-        def mask(self, logits: Any) -> None:
-            raise SystemExit
-
-        def accept(self, token: int) -> None:
-            raise NotImplementedError
-
-    engine = plain(mamba)
-    for constraint in (Exits(), None):
-        generation = engine.start(Request(prompt=prompt_of(5, 0), max_tokens=2, constraint=constraint))
-        if constraint:
-            with pytest.raises(ModelError, match="was ended from outside"):
-                list(generation)
-        else:
-            assert len(list(generation)) == 2
 
 
 def test_closing_cancels_and_waits(mamba: Any, prompt_of: Prompt, plain: EngineOf) -> None:

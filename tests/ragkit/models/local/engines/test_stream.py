@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
+import weakref
 
 import pytest
 
 from ragkit.errors import ContextLengthError, ModelError
-from ragkit.models.local.engines.stream import Outbox, TokenStream
+from ragkit.models.local.engines.stream import Outbox, TokenStream, told
 
 
 def test_tokens_come_in_order_and_then_the_end() -> None:
@@ -33,10 +33,10 @@ def test_a_reader_that_waits_in_a_thread_gets_each_token_as_it_is_put() -> None:
     reader = threading.Thread(target=read)
     reader.start()
     outbox.put(1)
-    assert first.wait(20)
+    assert first.wait(60)
     outbox.put(2)
     outbox.end("stop")
-    reader.join(20)
+    reader.join(60)
     assert seen == [1, 2]
 
 
@@ -53,7 +53,7 @@ async def test_a_reader_in_an_event_loop_leaves_the_loop_free() -> None:
         ticks += 1
     worker = threading.Thread(target=lambda: (outbox.put(1), outbox.put(2), outbox.end("stop")))
     worker.start()
-    assert await asyncio.wait_for(reader, 20) == [1, 2]
+    assert await asyncio.wait_for(reader, 60) == [1, 2]
     assert ticks == 5
     worker.join()
 
@@ -77,7 +77,7 @@ def test_readers_of_several_loops_share_nothing() -> None:
     for box in boxes:
         box.end("stop")
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert found == {0: [0, 1, 2, 3], 1: [10, 11, 12, 13], 2: [20, 21, 22, 23]}
 
 
@@ -112,12 +112,14 @@ def test_cancelling_ends_the_wait_drops_what_is_unread_and_may_be_repeated() -> 
     assert stream.finish_reason is None
 
 
-def test_cancelling_after_the_end_keeps_the_reason() -> None:
+def test_cancelling_after_the_end_keeps_the_reason_and_what_is_unread() -> None:
     outbox = Outbox()
+    outbox.put(1)
     outbox.end("stop")
     stream = TokenStream(outbox)
     stream.cancel()
     assert stream.finish_reason == "stop"
+    assert list(stream) == [1]
 
 
 def test_cancelling_an_error_away_is_quiet() -> None:
@@ -137,7 +139,7 @@ async def test_cancelling_wakes_a_reader_in_an_event_loop() -> None:
     reader = asyncio.create_task(read())
     await asyncio.sleep(0)
     threading.Thread(target=stream.cancel).start()
-    assert await asyncio.wait_for(reader, 20) == []
+    assert await asyncio.wait_for(reader, 60) == []
 
 
 async def test_a_reader_whose_task_was_cancelled_does_not_disturb_the_next_one() -> None:
@@ -169,5 +171,23 @@ def test_a_stream_nobody_holds_is_cancelled() -> None:
     outbox = Outbox()
     stream = TokenStream(outbox)
     del stream
-    gc.collect()
     assert outbox.closed
+
+
+def test_an_error_that_is_kept_does_not_keep_what_was_computed() -> None:
+    class Computed:
+        pass
+
+    def compute() -> None:
+        computed = Computed()
+        made.append(weakref.ref(computed))
+        raise MemoryError("full")
+
+    made: list[weakref.ref[Computed]] = []
+    outbox = Outbox()
+    with told([outbox]):
+        compute()
+    with pytest.raises(ModelError, match="failed while generating: MemoryError: full") as kept:
+        list(TokenStream(outbox))
+    assert kept.value.__cause__ is not None
+    assert made[0]() is None

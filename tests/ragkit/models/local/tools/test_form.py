@@ -24,13 +24,14 @@ TOOLS = [{"type": "function", "function": {"name": name}} for name in ("add", "m
         ({"type": "function", "function": {"name": "mul"}}, "mul"),
         ({"type": "tool", "name": "mul"}, "mul"),
         ({"type": "any"}, "any"),
+        ({"function": "mul"}, "mul"),
     ],
 )
 def test_every_way_to_say_a_tool_choice_is_understood(said: Any, meant: str) -> None:
     assert tool_choice_of(said, ["add", "mul"]) == meant
 
 
-@pytest.mark.parametrize("said", ["div", {"name": "div"}, 3])
+@pytest.mark.parametrize("said", ["div", {"name": "div"}, 3, {}, {"function": 3}])
 def test_a_choice_of_no_tool_is_refused(said: Any) -> None:
     with pytest.raises(ConfigError, match="names no tool: expected auto, any, none or one of: add, mul"):
         tool_choice_of(said, ["add", "mul"])
@@ -78,5 +79,22 @@ def test_a_response_format_gives_its_schema(response_format: dict[str, Any] | No
 
 
 def test_an_unknown_response_format_is_refused() -> None:
-    with pytest.raises(ConfigError, match="cannot reply in format xml: expected text, json_object or json_schema"):
-        ReplyForm(response_format={"type": "xml"})
+    for asked in ({"type": "xml"}, "xml"):
+        with pytest.raises(ConfigError, match="cannot reply in format xml: expected text, json_object or json_schema"):
+            ReplyForm(response_format=asked)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("described", [None, 3, {"name": "n"}, {"schema": 3}])
+def test_a_response_format_without_its_schema_is_refused(described: object) -> None:
+    with pytest.raises(ConfigError, match="response_format holds no schema: expected one as in"):
+        ReplyForm(response_format={"type": "json_schema", "json_schema": described})
+
+
+def test_tools_are_described_whatever_they_come_as() -> None:
+    def add(a: int) -> int:
+        """Add one."""
+        return a + 1
+
+    assert ReplyForm(tools=[add]).tools[0]["function"]["name"] == "add"  # type: ignore[list-item]
+    with pytest.raises(ConfigError, match="cannot bind 'x' as a tool"):
+        ReplyForm(tools="x")  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import math
 import threading
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal
 
 import pytest
@@ -19,7 +20,8 @@ from transformers import PreTrainedTokenizerFast
 
 from ragkit.errors import ConfigError, ModelError
 from ragkit.models.local.generation import Constraint
-from ragkit.models.local.tools.calls import call_ids, parse
+from ragkit.models.local.tools.call_ids import call_ids
+from ragkit.models.local.tools.calls import parse
 from ragkit.models.local.tools.families import FAMILIES, HERMES, LLAMA, MISTRAL_NAMED, ToolFamily
 from ragkit.models.local.tools.form import ReplyForm
 from ragkit.models.local.tools.grammar import CallRule, Grammars, check_schema
@@ -50,6 +52,10 @@ class Patterns(BaseModel, extra="forbid"):
     born: date
     code: str = Field(pattern="^a*b$")
     tags: list[str] = Field(min_length=3)
+
+
+class Priced(BaseModel):
+    price: Decimal
 
 
 class Anything(BaseModel, extra="allow"):
@@ -102,8 +108,6 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(backend: Tokenizer) -> Bench:
-    if backend.token_to_id("<extra_id_0>") is not None:
-        pytest.skip("a tokenizer that has no braces cannot write JSON")
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend)
     return Bench(tokenizer, [backend.token_to_id("</s>"), backend.token_to_id("<|im_end|>")])
 
@@ -114,6 +118,10 @@ def bytewise(chat_tokenizer: Callable[..., PreTrainedTokenizerFast]) -> Bench:
     return Bench(tokenizer, [tokenizer.convert_tokens_to_ids("</s>")])
 
 
+WITH_BRACES = pytest.mark.parametrize("backend", ["byte-level", "metaspace", "prepend"], indirect=True)
+
+
+@WITH_BRACES
 @pytest.mark.parametrize("shape", [Cat, Tree, Patterns, Anything])
 @pytest.mark.parametrize("max_tokens", [90, 200])
 def test_noise_writes_json_that_is_valid_and_whole(bench: Bench, shape: type[BaseModel], max_tokens: int) -> None:
@@ -125,6 +133,7 @@ def test_noise_writes_json_that_is_valid_and_whole(bench: Bench, shape: type[Bas
 RULES = [CallRule(must=must, several=several) for must in (True, False) for several in (True, False)]
 
 
+@WITH_BRACES
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_noise_makes_calls_that_are_valid(bench: Bench, family: ToolFamily, rule: CallRule) -> None:
@@ -172,6 +181,31 @@ def test_room_for_nothing_whole_is_refused_before_generating(bytewise: Bench) ->
         ConfigError, match=r"max_tokens is 5, but the shortest reply of the form asked for is about \d+ tok"
     ):
         bytewise.grammars.json(CAT, max_tokens=5)
+
+
+@pytest.mark.parametrize("text", ["email", "uri", "ipv6", "date-time"])
+def test_texts_of_a_known_format_are_closed_in_little_room(bytewise: Bench, text: str) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "format": text}}, "required": ["a"]}
+    for seed in range(3):
+        said = bytewise.noise(bytewise.grammars.json(schema, max_tokens=50), seed=seed, max_tokens=50)
+        assert json.loads(said).keys() == {"a"}
+
+
+def test_a_reply_whose_end_cannot_be_foreseen_is_held_to_the_grammar_alone(bytewise: Bench) -> None:
+    number = {"type": "object", "properties": {"a": {"type": "string", "pattern": r"\d{3}-\d{4}"}}, "required": ["a"]}
+    constraint = bytewise.grammars.json(number, max_tokens=60)
+    said = bytewise.noise(constraint, seed=1, max_tokens=60, begun='{"a": "call 123-4567"', ends=9.0)
+    assert json.loads(said) == {"a": "call 123-4567"}
+    cut_off = bytewise.noise(bytewise.grammars.json(number, max_tokens=60), seed=1, max_tokens=60)
+    assert cut_off.startswith("{")
+
+
+def test_a_decimal_is_a_number_or_text(bytewise: Bench) -> None:
+    schema = Priced.model_json_schema()
+    check_schema(schema)
+    for seed in range(3):
+        said = bytewise.noise(bytewise.grammars.json(schema, max_tokens=60), seed=seed, max_tokens=60)
+        assert isinstance(json.loads(said)["price"], int | float)
 
 
 def test_a_tool_without_parameters_takes_no_arguments(bytewise: Bench) -> None:
@@ -246,8 +280,15 @@ def test_what_cannot_be_held_to_is_refused_in_one_sentence(
         check_schema(schema, what="the schema Odd")
     assert str(refused.value).startswith("a reply cannot be held to the schema Odd: ")
     assert "\n" not in str(refused.value)
+    assert "compile" not in str(refused.value)
     with pytest.raises(ConfigError, match=reason):
         bytewise.grammars.json(schema, max_tokens=50)
+
+
+@pytest.mark.parametrize("backend", ["unigram"], indirect=True)
+def test_a_tokenizer_that_cannot_write_json_is_refused_in_one_sentence(backend: Tokenizer) -> None:
+    with pytest.raises(ConfigError, match="cannot be held to tools or schemas: its tokenizer is not made for it"):
+        Grammars(PreTrainedTokenizerFast(tokenizer_object=backend), vocabulary=300, end_tokens=[1])
 
 
 def test_grammars_are_compiled_once_and_few_are_kept(chat_tokenizer: Callable[..., PreTrainedTokenizerFast]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from ragkit.models.local.tools.calls import call_ids, parse
+from ragkit.models.local.tools.call_ids import call_ids
+from ragkit.models.local.tools.calls import parse
 from ragkit.models.local.tools.families import HERMES
 from ragkit.models.local.tools.instructions import tool_instructions
 

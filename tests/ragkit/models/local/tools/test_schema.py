@@ -66,10 +66,15 @@ def test_two_tools_of_one_name_are_refused() -> None:
         as_tools([Place, other])
 
 
-@pytest.mark.parametrize("bound", [3, {"type": "object"}])
+@pytest.mark.parametrize("bound", [3, {"type": "object"}, {"type": "function", "function": {"name": 7}}])
 def test_what_is_no_tool_is_refused(bound: Any) -> None:
     with pytest.raises(ConfigError, match="as a tool: expected a LangChain tool, a function with types"):
         as_tools([bound])
+
+
+def test_a_name_that_looks_like_a_mark_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"a tool cannot be called a</s>: without '<' it is told apart"):
+        as_tools([{"type": "function", "function": {"name": "a</s>"}}])
 
 
 def test_tools_that_a_service_runs_are_refused() -> None:
@@ -103,6 +108,17 @@ def test_objects_that_list_their_properties_take_no_others() -> None:
     said = {"type": "object", "properties": {}, "additionalProperties": True}
     assert closed(said) == said
     assert closed({"type": "object"}) == {"type": "object"}
+
+
+def test_objects_that_require_what_they_do_not_list_stay_open() -> None:
+    asked = {"type": "object", "properties": {"a": {}}, "required": ["b"]}
+    assert closed(asked) == asked
+
+
+def test_of_alternatives_those_that_look_around_are_left_out_unless_all_do() -> None:
+    number, text = {"type": "number"}, {"type": "string", "pattern": r"^(?!-$)-?\d*$"}
+    assert closed({"anyOf": [number, text]}) == {"anyOf": [number]}
+    assert closed({"anyOf": [text]}) == {"anyOf": [text]}
 
 
 def test_parts_that_hold_together_are_not_closed_one_by_one() -> None:
