@@ -14,7 +14,7 @@ from ragkit.models.local.generation import Sampling
 __all__ = ["DType", "EngineName", "LoadOptions", "Quantize", "ReplyOptions", "read_reply_options"]
 
 DType: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
-"""Number format of the weights; `auto`: bfloat16 where the processor (AMX, AVX512-BF16) or the GPU has it, else float32."""
+"""Number format of the weights; `auto`: bfloat16 where processor (AMX, AVX512-BF16) or GPU has it, else float32."""
 EngineName: TypeAlias = Literal["auto", "torch", "openvino"]
 """What computes; `auto` is torch."""
 Quantize: TypeAlias = Literal["int8", "int4"]

@@ -145,7 +145,7 @@ def check_schema(schema: Mapping[str, Any], *, what: str = "the schema") -> None
 def _refused(what: str, reason: str) -> ConfigError:
     lines = [line.strip().rstrip(":") for line in reason.strip().splitlines()]
     detail = next((line for line in lines[1:] if line.startswith("error")), "")  # a regex's fault stands far below
-    first = lines[0].rpartition("failed to compile JSON schema: ")[2]
+    first = lines[0].rpartition("failed to compile JSON schema: ")[2].partition(". Enable ")[0]
     said = shorten(f"{first}: {detail}" if detail else first, 200)
     return ConfigError(
         f"a reply cannot be held to {what}: {said}; leave that out, or ask for a tool with strict=False."

@@ -202,14 +202,7 @@ BROKEN: list[tuple[type[PlainRetriever], set[str]]] = [
     (Drifts, _ALIKE),
     (HandsOutItsOwn, {"test_what_is_handed_out_can_be_changed"}),
     (WritesIntoInputs, {"test_what_is_handed_in_is_not_changed"}),
-    (
-        AnswersInOneThread,
-        {
-            "test_async_gives_the_same",
-            "test_callers_at_once_get_the_same",
-            "test_a_batch_gives_what_single_calls_give",
-        },
-    ),
+    (AnswersInOneThread, {"test_callers_at_once_get_the_same", "test_a_batch_gives_what_single_calls_give"}),
     (BatchesWrongly, {"test_a_batch_gives_what_single_calls_give"}),
     (HasATwinOfItsOwn, {"test_async_gives_the_same"}),
 ]

@@ -271,6 +271,7 @@ def test_tools_and_a_schema_together_give_a_call_or_valid_json(bytewise: Bench, 
         ({"type": "string", "pattern": "(?=a)b"}, "look-around"),
         ({"$ref": "https://example.org/schema"}, "example.org"),
         ({"type": "text"}, "text"),
+        ({"oneOf": [{"type": "number"}, {"type": "integer"}]}, "oneOf constraints are not supported; leave that out"),
     ],
 )
 def test_what_cannot_be_held_to_is_refused_in_one_sentence(
