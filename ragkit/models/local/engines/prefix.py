@@ -55,7 +55,7 @@ class PrefixCache(Generic[Kept]):
 
     @property
     def nbytes(self) -> int:
-        """Bytes kept now, never above `max_bytes`."""
+        """Bytes kept now, at no moment above `max_bytes`."""
         return self._bytes
 
     def __len__(self) -> int:
@@ -94,11 +94,11 @@ class PrefixCache(Generic[Kept]):
                 return
             if at > 0 and key.startswith(self._order[at - 1]):
                 self._remove(self._order[at - 1])
+            while self._bytes + size > self.max_bytes:
+                self._remove(next(iter(self._kept)))
             insort(self._order, key)
             self._kept[key], self._sizes[key] = kept, size
             self._bytes += size
-            while self._bytes > self.max_bytes:
-                self._remove(next(iter(self._kept)))
 
     def clear(self) -> None:
         """Drop everything."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from dataclasses import dataclass
 
 from hypothesis import given, settings
@@ -54,6 +55,18 @@ def test_what_is_taken_is_kept_no_longer() -> None:
     assert cache.take([1, 2]) is block
     assert cache.take([1, 2]) is None
     assert (cache.nbytes, len(cache)) == (0, 0)
+
+
+def test_room_is_made_before_something_is_kept() -> None:
+    cache: PrefixCache[Block] = PrefixCache(20)
+    seen: list[int] = []
+    for token in range(3):
+        block = Block(8)
+        weakref.finalize(block, lambda: seen.append(cache.nbytes))
+        cache.put([token], block)
+        del block
+    cache.put([9], Block(20))
+    assert seen == [8, 8, 0]
 
 
 def test_the_least_recently_used_leave_first() -> None:
