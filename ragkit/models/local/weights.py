@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -93,6 +94,13 @@ def load(options: LoadOptions) -> Loaded:
         ModelFilesError: If files are missing, damaged or need code of their own; the message names them.
         ConfigError: If device, dtype or adapter do not fit.
     """
+    # A thread that has computed keeps its OpenMP threads for as long as it lives. Were it the caller's, the engine's
+    # thread would compute beside them, on more threads than cores, and take half as long again for each token.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ragkit-loading") as loader:
+        return loader.submit(_load, options).result()
+
+
+def _load(options: LoadOptions) -> Loaded:
     folder, name = find_folder(options)
     device = choose_device(options.device)
     dtype = choose_dtype(options.dtype, device)
