@@ -3,9 +3,9 @@
     from ragkit.models import LocalChatModel, RetryChatModel
 
 `local/chat.py` runs Hugging Face weights here, `openai/chat.py` speaks to OpenAI and every server with its API;
-`wrappers/` are models around models (retry, cache, fallback, meter). `tokens.py` counts without a network.
-`ragkit.chat_model("local:…" | "openai:…")` picks one by SPEC. May import: langchain-core, and below it `ragkit.remote`
-and `ragkit.disk`; torch and transformers in `local/` only, openai in `openai/` only, each on first use.
+`wrappers/` are models around models (retry, cache, fallback, meter). `ragkit.chat_model("local:…" | "openai:…")` picks
+one by SPEC. May import: langchain-core, and below it `ragkit.prompts`, `ragkit.messages`, `ragkit.remote` and
+`ragkit.disk`; torch and transformers in `local/` only, openai in `openai/` only, each on first use.
 """
 
 from __future__ import annotations

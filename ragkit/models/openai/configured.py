@@ -12,8 +12,8 @@ from langchain_openai import ChatOpenAI
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, ValidationError, model_validator
 
 from ragkit.errors import ConfigError, InputError
+from ragkit.messages.tokens import TokenCounter, counter_for
 from ragkit.models.openai.options import check_choices, check_names, policy_of, sentence, timeouts_of
-from ragkit.models.tokens import TokenCounter, counter_for
 from ragkit.remote.openai_client import OPENAI_URL, OpenAIServer, clients
 from ragkit.remote.policy import RetryPolicy
 

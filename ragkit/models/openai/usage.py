@@ -9,7 +9,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.messages.ai import UsageMetadata
 
-from ragkit.models.tokens import TokenCounter
+from ragkit.messages.tokens import TokenCounter
 
 __all__ = ["ESTIMATED", "with_usage"]
 

@@ -14,5 +14,5 @@ place, `notes.py` how a reply says what was done to it (`response_metadata["ragk
 - `limited.py` waits for its turn; `limiter.py` is LangChain's `BaseRateLimiter` for requests and tokens.
 
 `SQLiteCache` and `RateLimiter` serve any LangChain model alone. May import: langchain-core, `ragkit.remote`,
-`ragkit.models.tokens`, `ragkit.errors`.
+`ragkit.messages.tokens`, `ragkit.errors`.
 """

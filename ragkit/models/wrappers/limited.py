@@ -8,7 +8,7 @@ from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackMana
 from langchain_core.outputs import ChatResult
 from pydantic import Field
 
-from ragkit.models.tokens import TokenCounter, counter_for
+from ragkit.messages.tokens import TokenCounter, counter_for
 from ragkit.models.wrappers.around import ChatModelAroundOne
 from ragkit.models.wrappers.calls import AsyncChunks, Call, Chunks, agenerate, astream, generate, stream
 from ragkit.models.wrappers.limiter import RateLimiter

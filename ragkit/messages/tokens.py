@@ -22,7 +22,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from ragkit.models.vocabularies import image_tokens, vocabulary_of
+from ragkit.messages.vocabularies import image_tokens, vocabulary_of
 
 __all__ = ["TokenCounter", "Tool", "counter_for", "estimate_model_tokens"]
 
@@ -81,7 +81,7 @@ def counter_for(model: str, *, folder: Path | None = None) -> TokenCounter:
     path = vocabulary.file_in(folder) if vocabulary and folder else None
     if vocabulary is None or path is None:
         return _Counter(model, estimate_model_tokens, estimated=True)
-    from ragkit.models.bpe import load_vocabulary
+    from ragkit.messages.bpe import load_vocabulary
 
     return _Counter(model, load_vocabulary(path, vocabulary).count, estimated=False)
 

@@ -16,7 +16,7 @@ with require(feature="Counting tokens with a vocabulary file", package="tiktoken
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ragkit.models.vocabularies import Vocabulary
+    from ragkit.messages.vocabularies import Vocabulary
 
 __all__ = ["ByteVocabulary", "load_vocabulary"]
 

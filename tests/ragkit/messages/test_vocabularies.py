@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ragkit.models.vocabularies import CL100K, O200K, Vocabulary, image_tokens, vocabulary_of
+from ragkit.messages.vocabularies import CL100K, O200K, Vocabulary, image_tokens, vocabulary_of
 
 
 @pytest.mark.parametrize(

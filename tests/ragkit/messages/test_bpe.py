@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ragkit.errors import ModelFilesError
-from ragkit.models.bpe import load_vocabulary
-from ragkit.models.vocabularies import O200K, Vocabulary
+from ragkit.messages.bpe import load_vocabulary
+from ragkit.messages.vocabularies import O200K, Vocabulary
 
 
 def _small_file(path: Path) -> Vocabulary:

@@ -19,8 +19,8 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from ragkit.errors import ModelFilesError
-from ragkit.models.tokens import counter_for, estimate_model_tokens
-from ragkit.models.vocabularies import O200K, Vocabulary
+from ragkit.messages.tokens import counter_for, estimate_model_tokens
+from ragkit.messages.vocabularies import O200K, Vocabulary
 
 
 class Recorded(NamedTuple):
@@ -218,7 +218,7 @@ def test_a_file_that_is_not_the_published_one_is_refused(tmp_path: Path) -> None
 
 def test_a_counter_with_a_file_is_no_estimate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The published files cannot be shipped; a small one under the published name stands for them.
-    from ragkit.models import vocabularies
+    from ragkit.messages import vocabularies
 
     small = _small_file(tmp_path / "o200k_base.tiktoken")
     stand_in = Vocabulary("o200k_base", small.sha256, small.pattern)
