@@ -40,21 +40,20 @@ from ragkit.evaluate.reports.content import Case, Cases, Cell, Interval, Report,
 from ragkit.evaluate.reports.terminal import print_report
 from ragkit.evaluate.runs import RunFolder
 from ragkit.evaluate.tasks.baselines import ChanceLabel, CopySource, Gazetteer, MajorityLabel, NearestNeighbours
-from ragkit.evaluate.tasks.fewshot import (
-    ENTITIES_SCHEMA,
-    FewShotChat,
-    instruction,
-    nearest_shots,
-    random_shots,
-    read_label,
-    read_mentions,
-    read_text,
-    show_mentions,
-)
+from ragkit.evaluate.tasks.fewshot import FewShotChat, as_entities, entity_examples, text_examples
 from ragkit.evaluate.tasks.predictor import Item, Predictor, Recordable
 from ragkit.evaluate.tasks.rewriting import translate
 from ragkit.evaluate.tasks.runners import classify, mark_entities
 from ragkit.evaluate.tasks.working import TaskResult
+from ragkit.prompts.examples import Example
+from ragkit.prompts.few_shot import FewShot
+from ragkit.prompts.selectors.given import RandomSelector
+from ragkit.prompts.selectors.selector import Selector
+from ragkit.prompts.selectors.similarity import SimilaritySelector
+from ragkit.prompts.tasks.entities import entities
+from ragkit.prompts.tasks.sentiment import sentiment
+from ragkit.prompts.tasks.topic import topic
+from ragkit.prompts.tasks.translate import translate as translation
 from ragkit.settings import Settings
 
 __all__ = ["SETS", "halves", "main"]
@@ -73,16 +72,22 @@ class Bench:
     shots: int
     choose: str
 
-    def chat(self, pool: Sequence[Item[str, str]], system: str, **reading: Any) -> dict[str, FewShotChat[Any]]:
+    def chat(
+        self, pool: Sequence[Example], build: Callable[[Selector], FewShot[Any]], **said: Any
+    ) -> dict[str, FewShotChat[Any]]:
         """Give the chat model, if there is one, as a predictor that is shown examples of the pool."""
         if self.model is None:
             return {}
-        if self.choose == "nearest":
-            choose = nearest_shots(pool, self.shots, self.encoder)
-        else:
-            choose = random_shots(pool, self.shots, seed=_SEED)
-        about = {"choose": self.choose, "count": self.shots, "pool": len(pool), "seed": _SEED}
-        return {"chat": FewShotChat(self.model, system=system, choose=choose, about=about, **reading)}
+        if not 0 <= self.shots <= len(pool):
+            expected = f"expected from 0 to {len(pool)}"
+            raise ConfigError(f"{self.shots} examples cannot be shown of a pool of {len(pool)}: {expected}.")
+        nearest = self.choose == "nearest"
+        selector: Selector = (
+            SimilaritySelector(pool, self.encoder, self.shots)
+            if nearest
+            else RandomSelector(pool, self.shots, seed=_SEED)
+        )
+        return {"chat": FewShotChat(self.model, build(selector), **said)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +108,7 @@ def film_reviews(bench: Bench) -> Task:
     """Sentiment: SST-2."""
     files = {"pool": bench.data / "sst2/train.tsv", "test": bench.data / "sst2/test.tsv"}
     pool, test = ([Item(row.id, row.text, row.label) for row in sst2(path)] for path in files.values())
-    predictors = _of_labels(bench, pool, SST2_CLASSES, "the sentence of a film review")
+    predictors = _of_labels(bench, pool, SST2_CLASSES, lambda chosen: sentiment(labels=SST2_CLASSES, selector=chosen))
     return Task("SST-2, test", files, test, predictors, classify, ("accuracy", "macro_f1", "matthews"))
 
 
@@ -111,7 +116,7 @@ def news(bench: Bench) -> Task:
     """Topics: AG News."""
     files = {"test": bench.data / "ag_news/test.csv.gz"}
     pool, test = halves([Item(row.id, row.text, row.label) for row in ag_news(files["test"])])
-    predictors = _of_labels(bench, pool, AG_NEWS_CLASSES, "the news")
+    predictors = _of_labels(bench, pool, AG_NEWS_CLASSES, lambda chosen: topic(AG_NEWS_CLASSES, selector=chosen))
     note = "Only the test file is at hand: half of it, drawn with seed 0, is the pool, and the other half is predicted."
     shown = ("accuracy", "macro_f1", "matthews")
     return Task("AG News, half of test", files, test, predictors, classify, shown, note)
@@ -125,9 +130,7 @@ def new_entities(bench: Bench) -> Task:
         for split in ("train", "test")
     )
     types = sorted({entity.type for item in pool for entity in item.gold})
-    examples = [Item(item.id, " ".join(item.given), show_mentions(item.given, item.gold)) for item in pool]
-    system = instruction("entities", types=", ".join(types))
-    chat = bench.chat(examples, system, read=read_mentions(types), schema=ENTITIES_SCHEMA)
+    chat = bench.chat(entity_examples(pool), lambda chosen: entities(types, selector=chosen), said=as_entities)
     files = {"pool": folder / "wnut17train.conll", "test": folder / "emerging.test.annotated"}
     shown = ("f1", "f1_surface", "precision", "recall", "exact")
     return Task("WNUT-17, test", files, test, {"gazetteer": Gazetteer(pool), **chat}, mark_entities, shown)
@@ -137,11 +140,10 @@ def captions(bench: Bench) -> Task:
     """Translation: Multi30k."""
     folder, splits = bench.data / "multi30k", ("val", "test_2016_flickr")
     memory, test = ([Item(row.id, row.source, row.target) for row in multi30k(folder, split)] for split in splits)
-    system = instruction("translate", source="English", target="German")
     predictors: dict[str, Predictor[str, str]] = {
         "copy": CopySource(),
         "memory": NearestNeighbours(memory, bench.encoder),
-        **bench.chat(memory, system, read=read_text),
+        **bench.chat(text_examples(memory), lambda chosen: translation("German", source="English", selector=chosen)),
     }
     files = {
         name: folder / name for name in (f"{split}.{language}.gz" for split in splits for language in ("en", "de"))
@@ -160,14 +162,13 @@ SETS: Mapping[str, Callable[[Bench], Task]] = {
 
 
 def _of_labels(
-    bench: Bench, pool: Sequence[Item[str, str]], labels: Sequence[str], what: str
+    bench: Bench, pool: Sequence[Item[str, str]], labels: Sequence[str], build: Callable[[Selector], FewShot[str]]
 ) -> dict[str, Predictor[str, str]]:
-    system = instruction("classify", what=what, labels=", ".join(labels))
     return {
         "chance": ChanceLabel(labels, seed=_SEED),
         "majority": MajorityLabel(pool),
         "8 nearest": NearestNeighbours(pool, bench.encoder, neighbours=8),
-        **bench.chat(pool, system, read=read_label(labels)),
+        **bench.chat(text_examples(pool), build),
     }
 
 

@@ -76,6 +76,8 @@ class Settings:
     """Folder of tiktoken's vocabulary files, for exact counts of tokens; None for estimates. Nothing is fetched."""
     prices: Path | None = _key("RAGKIT_PRICES", _path, None)
     """Prices of your own, laid over those of `ragkit/remote/prices.json` and in its form."""
+    prompts: Path | None = _key("RAGKIT_PROMPTS", _path, None)
+    """Folder of prompts of your own; a file there replaces the built-in prompt of its name."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:

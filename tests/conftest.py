@@ -21,6 +21,10 @@ settings.load_profile("repeatable")
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--rewrite-goldens", action="store_true", help="write files under tests/golden anew")
+
+
 @pytest.fixture(scope="session")
 def data() -> Path:
     """The folder of real collections; tests that need it are skipped where it is missing."""

@@ -12,6 +12,7 @@
 
 Open `search.py` for the shape of one. `setup.py` holds the sizes, `process.py` runs each side in fresh processes in
 turn, `sides/` is what those processes do, `report.py` the one place that makes tables. `peer.py` installs the peers,
-`passages.py` and `wikipedia.py` give the text. Two more run by themselves: `index_kinds.py`, which kind of vector index
-at which size, and `heartbeat.py`, how long searches hold up an event loop.
+`passages.py` and `wikipedia.py` give the text. Three more run by themselves: `index_kinds.py`, which kind of vector
+index at which size, `heartbeat.py`, how long searches hold up an event loop, and `memory.py`, what a long conversation
+costs.
 """

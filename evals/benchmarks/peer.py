@@ -2,7 +2,7 @@
 
     python -m evals.benchmarks.peer [NAME ...] [--peers DIR]
 
-makes them ahead of a run; a benchmark makes those it needs by itself. Each takes minutes and about 1.5 GB, once.
+makes them ahead of a run; a benchmark makes those it needs by itself. Each takes minutes and up to 1.5 GB, once.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ PINS: dict[str, tuple[str, ...]] = {
         *_ENCODER,
     ),
     "haystack": ("haystack-ai==3.4.0", "sentence-transformers-haystack==2.0.0", *_ENCODER),
+    "langgraph": ("langgraph==1.2.22", "langgraph-checkpoint-sqlite==3.1.2", "langchain-core==1.7.2"),
     "txtai": ("txtai==9.14.0", "faiss-cpu==1.15.1", "transformers==5.23.0", "torch==2.13.0"),
 }
 """Versions known to install together, per peer."""

@@ -19,6 +19,7 @@ from ragkit.cli.doctor import doctor
 from ragkit.cli.evaluate import evaluate
 from ragkit.cli.index import index
 from ragkit.cli.info import info
+from ragkit.cli.prompts import prompts
 from ragkit.cli.reindex import reindex
 from ragkit.cli.search import search
 from ragkit.cli.show import show
@@ -37,6 +38,7 @@ app = typer.Typer(
 for command in (index, search, ask, show, info, delete, compact, reindex, doctor):
     app.command()(command)
 app.add_typer(evaluate)
+app.add_typer(prompts)
 
 _INTERRUPTED = 130
 _WRONG_USE = (InputError, ConfigError, StoreNotFoundError, IndexMismatchError)

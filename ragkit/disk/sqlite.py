@@ -136,14 +136,16 @@ def damage_named(path: Path) -> Iterator[None]:
         raise StoreError(f"{path} cannot be used: {error}; check that it exists and may be read.") from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from error
 
 
 def _damaged(path: Path, error: Exception) -> StoreDamagedError:
     told = str(error) if isinstance(error, sqlite3.Error) else f"its rows contradict each other, {error!r}"
+    if isinstance(error, UnicodeDecodeError):
+        told = "a text in it is no text"  # the error would show it
     reason = " ".join(shorten(told, 120).split())
-    return StoreDamagedError(f"{path} is damaged ({reason}): restore it from a backup, or index again.")
+    return StoreDamagedError(f"{path} is damaged ({reason}): restore it from a backup, or delete it and begin anew.")
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ Open first `outcome.py` (a number or the reason there is none; a row; an estimat
 - `runs.py`      a run is a folder that resumes row by row; `journal.py` keeps what a model said, never asked twice
 - `reports/`     a run as text in the terminal and as one HTML page
 - `retrieval/`, `rerank.py`, `answers/`, `groundedness/`, `tasks/`, `robustness/`, `conversation.py`  the evaluations
+- `optimise/`    which words and examples make a prompt better, searched under a budget of calls
 - `compare.py`, `comparison/`, `baseline.py`  one run beside another, or beside a small file of what it was
 
 May import every room below `compose`. ir_measures, scipy, matplotlib and the like (extra `eval`) are each imported in

@@ -3,12 +3,15 @@
     from ragkit.memory import ChatHistories, SummaryBufferMemory
 
 Open first: `histories.py` (one file for all users and sessions), then
-- `history.py`   one session of it, a `BaseChatMessageHistory`
-- `memory.py`    the seam: what a memory gives to the next call and takes from it
+- `history.py`   one session of it, a `BaseChatMessageHistory`, with what is derived from it (`derived.py`)
+- `file.py`, `schema.py`, `kept.py`  the file below them; `words.py` finds, `exchange.py` exports, `erasing.py` deletes
+- `memory.py`    the seam: what a memory gives to the next call and takes from it; its values are in `selection.py`
 - `strategies/`  buffer, window, tokens, summary, summary and buffer, recall, combined
+- `timeline.py`, `fitting.py`  a history read in turns from its end, as much as a budget holds; `adapted.py` takes any
 - `compaction.py`  summaries that never split a tool call from its result and never lose what they stand for
-- `chain.py`, `graph.py`  a memory around a plain chain, and as a LangGraph node
-- `classic.py`   the names LangChain drops (`ConversationBufferMemory` …), on the memories above
+- `chain.py`, `graph.py`, `agent.py`, `shown.py`  a memory around a plain chain, as a LangGraph node, in `create_agent`,
+  in `RunnableWithMessageHistory` (`session.py`: which conversation a call belongs to; `turn.py`: what was said in it)
+- `classic/`     the names LangChain drops (`ConversationBufferMemory` …), on the histories and summaries above
 
 May import: langchain-core; below it `ragkit.messages`, `ragkit.prompts`, `ragkit.encoder`, `ragkit.disk`.
 """
@@ -16,9 +19,94 @@ May import: langchain-core; below it `ragkit.messages`, `ragkit.prompts`, `ragki
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-_HOME_OF: dict[str, str] = {}
+if TYPE_CHECKING:
+    from ragkit.memory.agent import MemoryMiddleware as MemoryMiddleware
+    from ragkit.memory.chain import ChainWithMemory as ChainWithMemory
+    from ragkit.memory.chain import with_memory as with_memory
+    from ragkit.memory.classic.buffer import ConversationBufferMemory as ConversationBufferMemory
+    from ragkit.memory.classic.buffer import ConversationBufferWindowMemory as ConversationBufferWindowMemory
+    from ragkit.memory.classic.buffer import ConversationStringBufferMemory as ConversationStringBufferMemory
+    from ragkit.memory.classic.buffer import ConversationTokenBufferMemory as ConversationTokenBufferMemory
+    from ragkit.memory.classic.recall import VectorStoreRetrieverMemory as VectorStoreRetrieverMemory
+    from ragkit.memory.classic.several import ReadOnlySharedMemory as ReadOnlySharedMemory
+    from ragkit.memory.classic.several import SimpleMemory as SimpleMemory
+    from ragkit.memory.classic.summary import ConversationSummaryBufferMemory as ConversationSummaryBufferMemory
+    from ragkit.memory.classic.summary import ConversationSummaryMemory as ConversationSummaryMemory
+    from ragkit.memory.compaction import CompactionWarning as CompactionWarning
+    from ragkit.memory.compaction import Summary as Summary
+    from ragkit.memory.compaction import SummaryOptions as SummaryOptions
+    from ragkit.memory.erasing import Removed as Removed
+    from ragkit.memory.graph import MemoryHooks as MemoryHooks
+    from ragkit.memory.graph import memory_hooks as memory_hooks
+    from ragkit.memory.graph import memory_node as memory_node
+    from ragkit.memory.histories import ChatHistories as ChatHistories
+    from ragkit.memory.histories import Found as Found
+    from ragkit.memory.histories import Session as Session
+    from ragkit.memory.history import ChatHistory as ChatHistory
+    from ragkit.memory.history import HistoryWarning as HistoryWarning
+    from ragkit.memory.kept import Kept as Kept
+    from ragkit.memory.kept import Note as Note
+    from ragkit.memory.memory import Memory as Memory
+    from ragkit.memory.selection import Asked as Asked
+    from ragkit.memory.selection import LeftOut as LeftOut
+    from ragkit.memory.selection import MemoryExplanation as MemoryExplanation
+    from ragkit.memory.selection import Part as Part
+    from ragkit.memory.selection import Selection as Selection
+    from ragkit.memory.session import SessionName as SessionName
+    from ragkit.memory.shown import ShownHistory as ShownHistory
+    from ragkit.memory.strategies.buffer import BufferMemory as BufferMemory
+    from ragkit.memory.strategies.combined import CombinedMemory as CombinedMemory
+    from ragkit.memory.strategies.recall import RecallMemory as RecallMemory
+    from ragkit.memory.strategies.summary import SummaryBufferMemory as SummaryBufferMemory
+    from ragkit.memory.strategies.summary import SummaryMemory as SummaryMemory
+    from ragkit.memory.strategies.tokens import TokenMemory as TokenMemory
+    from ragkit.memory.strategies.window import WindowMemory as WindowMemory
+
+_HOME_OF: dict[str, str] = {
+    "Asked": "ragkit.memory.selection",
+    "BufferMemory": "ragkit.memory.strategies.buffer",
+    "ChainWithMemory": "ragkit.memory.chain",
+    "ChatHistories": "ragkit.memory.histories",
+    "ChatHistory": "ragkit.memory.history",
+    "CombinedMemory": "ragkit.memory.strategies.combined",
+    "CompactionWarning": "ragkit.memory.compaction",
+    "ConversationBufferMemory": "ragkit.memory.classic.buffer",
+    "ConversationBufferWindowMemory": "ragkit.memory.classic.buffer",
+    "ConversationStringBufferMemory": "ragkit.memory.classic.buffer",
+    "ConversationSummaryBufferMemory": "ragkit.memory.classic.summary",
+    "ConversationSummaryMemory": "ragkit.memory.classic.summary",
+    "ConversationTokenBufferMemory": "ragkit.memory.classic.buffer",
+    "Found": "ragkit.memory.histories",
+    "HistoryWarning": "ragkit.memory.history",
+    "Kept": "ragkit.memory.kept",
+    "LeftOut": "ragkit.memory.selection",
+    "Memory": "ragkit.memory.memory",
+    "MemoryExplanation": "ragkit.memory.selection",
+    "MemoryHooks": "ragkit.memory.graph",
+    "MemoryMiddleware": "ragkit.memory.agent",
+    "Note": "ragkit.memory.kept",
+    "Part": "ragkit.memory.selection",
+    "ReadOnlySharedMemory": "ragkit.memory.classic.several",
+    "RecallMemory": "ragkit.memory.strategies.recall",
+    "Removed": "ragkit.memory.erasing",
+    "Selection": "ragkit.memory.selection",
+    "Session": "ragkit.memory.histories",
+    "SessionName": "ragkit.memory.session",
+    "ShownHistory": "ragkit.memory.shown",
+    "SimpleMemory": "ragkit.memory.classic.several",
+    "Summary": "ragkit.memory.compaction",
+    "SummaryBufferMemory": "ragkit.memory.strategies.summary",
+    "SummaryMemory": "ragkit.memory.strategies.summary",
+    "SummaryOptions": "ragkit.memory.compaction",
+    "TokenMemory": "ragkit.memory.strategies.tokens",
+    "VectorStoreRetrieverMemory": "ragkit.memory.classic.recall",
+    "WindowMemory": "ragkit.memory.strategies.window",
+    "memory_hooks": "ragkit.memory.graph",
+    "memory_node": "ragkit.memory.graph",
+    "with_memory": "ragkit.memory.chain",
+}
 
 __all__ = sorted(_HOME_OF)
 

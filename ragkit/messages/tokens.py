@@ -24,7 +24,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from ragkit.messages.vocabularies import image_tokens, vocabulary_of
 
-__all__ = ["TokenCounter", "Tool", "counter_for", "estimate_model_tokens"]
+__all__ = ["TokenCounter", "Tool", "counter_for", "counter_of_text", "estimate_model_tokens"]
 
 Tool = Mapping[str, Any] | type | Callable[..., Any] | BaseTool
 """What `bind_tools` takes."""
@@ -84,6 +84,17 @@ def counter_for(model: str, *, folder: Path | None = None) -> TokenCounter:
     from ragkit.messages.bpe import load_vocabulary
 
     return _Counter(model, load_vocabulary(path, vocabulary).count, estimated=False)
+
+
+def counter_of_text(text: Callable[[str], int], *, model: str = "", estimated: bool = False) -> TokenCounter:
+    """Give a counter that counts texts by `text`, and what wraps messages and tools by OpenAI's recipe.
+
+    Args:
+        text: Counts the tokens of a text, such as `lambda text: len(tokenizer.encode(text).ids)`.
+        model: Its name, for the size of images.
+        estimated: Whether `text` estimates.
+    """
+    return _Counter(model, text, estimated=estimated)
 
 
 def estimate_model_tokens(text: str) -> int:
@@ -176,5 +187,9 @@ class _Counter:
 def _calls(message: BaseMessage) -> list[tuple[str, str]]:
     if not isinstance(message, AIMessage):
         return []
-    whole = [(call["name"], json.dumps(call["args"], default=str)) for call in message.tool_calls]
-    return whole + [(call["name"] or "", call["args"] or "") for call in message.invalid_tool_calls]
+    calls = [(call["name"], json.dumps(call["args"], default=str)) for call in message.tool_calls]
+    calls += [(call["name"] or "", call["args"] or "") for call in message.invalid_tool_calls]
+    old = message.additional_kwargs.get("function_call")
+    if isinstance(old, Mapping) and not calls:  # some models tell a tool call in both ways
+        calls = [(str(old.get("name")), str(old.get("arguments")))]
+    return calls

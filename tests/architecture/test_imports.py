@@ -41,6 +41,19 @@ def test_importing_the_command_line_loads_no_heavy_package() -> None:
     assert loaded_after("import ragkit.cli").isdisjoint(HEAVY)
 
 
+def test_importing_the_rooms_around_a_model_loads_no_heavy_package() -> None:
+    assert loaded_after("import ragkit.prompts, ragkit.memory, ragkit.models").isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("room", ["ragkit.memory", "ragkit.models", "ragkit.prompts"])
+def test_every_name_of_a_room_that_loads_late_is_there_and_described(room: str) -> None:
+    module = import_module(room)
+    assert module.__all__ == sorted(module.__all__)
+    assert [name for name in module.__all__ if not getattr(module, name).__doc__] == []
+    with pytest.raises(AttributeError, match=f"module '{room}' has no attribute 'Nothing'"):
+        module.Nothing  # noqa: B018
+
+
 def test_opening_the_road_to_search_loads_neither_torch_nor_langchain() -> None:
     loaded = loaded_after("import ragkit; ragkit.open; ragkit.Collection")
     assert loaded.isdisjoint({"torch", "transformers", "sentence_transformers", "langchain_core", "pydantic", "openai"})

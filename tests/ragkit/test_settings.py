@@ -50,6 +50,7 @@ def test_the_home_folder_is_filled_in() -> None:
     settings = Settings.from_environment({"RAGKIT_PRICES": "~/prices.json", "TIKTOKEN_CACHE_DIR": "~/vocabularies"})
     assert settings.prices == Path.home() / "prices.json"
     assert settings.vocabulary_folder == Path.home() / "vocabularies"
+    assert Settings.from_environment({"RAGKIT_PROMPTS": "~/prompts"}).prompts == Path.home() / "prompts"
 
 
 def test_hugging_faces_folders_are_found_as_it_finds_them() -> None:

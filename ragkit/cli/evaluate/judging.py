@@ -93,5 +93,7 @@ def spent_in(run: RunFolder, name: str) -> str:
 
 def _chat_judge(model: ChatModel, workers: int) -> Judge:
     from ragkit.evaluate.judges.chat import ChatJudge
+    from ragkit.evaluate.judges.prompt import JudgePrompt
+    from ragkit.settings import Settings
 
-    return ChatJudge(model, workers=workers)
+    return ChatJudge(model, JudgePrompt.load(folder=Settings.from_environment().prompts), workers=workers)

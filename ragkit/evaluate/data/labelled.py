@@ -1,4 +1,4 @@
-"""Labelled texts for few-shot tasks: classes (SST-2, AG News), entities (WNUT-17), translations (Multi30k)."""
+"""Labelled texts for few-shot tasks: classes (SST-2, AG News, Banking77), entities (WNUT-17), pairs (Multi30k)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ __all__ = [
     "TaggedSentence",
     "Translation",
     "ag_news",
+    "banking77",
     "multi30k",
     "sst2",
     "tagged_sentences",
@@ -88,6 +89,16 @@ def ag_news(path: Path) -> Iterator[LabelledText]:
             raise record.error(f"the class must be 1 to 4, got {label}.")
         text = f"{record.text('title')} {record.text('description')}".replace("\\", " ")
         yield LabelledText(str(number), text, AG_NEWS_CLASSES[label - 1])
+
+
+def banking77(path: Path) -> Iterator[LabelledText]:
+    """Stream Banking77: CSV rows of text and intent, such as `card_arrival`, below a header; ids count the rows from 1.
+
+    Raises:
+        LoadError: With the line's number, if a row has another form.
+    """
+    for number, record in enumerate(csv_records(path), start=1):
+        yield LabelledText(str(number), record.text("text"), record.text("category"))
 
 
 def tagged_sentences(path: Path) -> Iterator[TaggedSentence]:

@@ -8,8 +8,10 @@ Open first: `../judge.py` (the Protocol: claims in, outcomes from 0 to 1 out), t
                                               they agree with people (`agreement.json`)
 - `responses.py`                              responses as rows of a run: each sentence a claim
 - `chat.py`, `prompt.py`                      any chat model as a judge, in constrained JSON
+- `relevancy.py`                              does an answer speak to its question?
 - `recorded.py`, `langchain.py`               a model that is never asked twice; any LangChain model
 - `calibration.py`                            how far a judge agrees with people, before its mean is shown
 
-May import `text`, `encoder`, `answer.question` and the rooms of `evaluate`; langchain_core in `langchain.py` only.
+May import `text`, `encoder`, `prompts`, `answer.question` and the rooms of `evaluate`; langchain_core in `langchain.py`
+only.
 """

@@ -12,6 +12,7 @@ from typing import Any
 from ragkit.errors import ConfigError, ModelError, OutputParseError, shorten
 from ragkit.evaluate.chat import Ask, ChatModel, Message
 from ragkit.evaluate.judge import Claim
+from ragkit.evaluate.judges.langchain import plain_messages
 from ragkit.evaluate.judges.prompt import JudgePrompt
 from ragkit.evaluate.judges.recorded import NotRecordedError
 from ragkit.evaluate.outcome import Outcome, Unscored
@@ -62,7 +63,7 @@ class ChatJudge:
 
         Args:
             model: Who is asked; safe from `workers` threads.
-            prompt: What is asked; None takes `support.v1`.
+            prompt: What is asked; None takes `judge-support`.
             samples: How often each claim is asked, at least 1; worth more than 1 where the model samples.
             retries: How often a reply that cannot be read is asked again, at least 0.
             workers: How many questions are under way at once, at least 1.
@@ -120,7 +121,7 @@ class ChatJudge:
     def _complaint(self, error: OutputParseError) -> list[Message]:
         return [
             Message("assistant", error.raw_output),
-            Message("user", f"That reply cannot be read: {error}. Reply with the JSON object alone, as asked above."),
+            *plain_messages(self._prompt.again.render({"complaint": str(error)})),
         ]
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 from langsmith import tracing_context
 
-from ragkit.errors import ConfigError, ModelError, shorten
+from ragkit.errors import ConfigError, InputError, ModelError, shorten
 from ragkit.evaluate.chat import Ask, Message, Reply
+from ragkit.prompts.library import load_prompt
 
-__all__ = ["LangChainChat"]
+__all__ = ["LangChainChat", "plain_messages"]
 
 _KINDS: dict[str, type[BaseMessage]] = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 _SECRET = re.compile("key|secret|password|authorization|credential|headers|token$", re.IGNORECASE)
@@ -104,11 +105,31 @@ class LangChainChat:
         if ask.schema is None or self._schema == "response_format":
             return list(ask.messages)
         form = json.dumps(ask.schema, ensure_ascii=False, sort_keys=True)
-        wanted = f"Your reply must be JSON of this schema: {form}"
+        (wanted,) = plain_messages(load_prompt("reply-schema").render({"schema": form}))
         first, *others = ask.messages
         if first.role == "system":
-            return [Message("system", f"{first.content}\n\n{wanted}"), *others]
-        return [Message("system", wanted), first, *others]
+            return [Message("system", f"{first.content}\n\n{wanted.content}"), *others]
+        return [wanted, first, *others]
+
+
+def plain_messages(messages: Sequence[BaseMessage]) -> tuple[Message, ...]:
+    """Give what a prompt rendered as the messages of a question to a model.
+
+    Raises:
+        InputError: If one is not of the system, the user or the assistant, or is more than text.
+    """
+    return tuple(map(_plain, messages))
+
+
+def _plain(message: BaseMessage) -> Message:
+    role = next((role for role, kind in _KINDS.items() if isinstance(message, kind)), None)
+    calls = isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls)
+    if role is None or calls or not isinstance(message.content, str):
+        raise InputError(
+            f"a message of type {shorten(message.type)} that is more than text cannot be asked here: expected turns of "
+            "the system, the user and the assistant, of text."
+        )
+    return Message(role, message.content)
 
 
 def _flat_price(read: float, written: float) -> Callable[[Mapping[str, Any]], float]:

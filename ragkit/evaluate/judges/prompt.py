@@ -1,4 +1,4 @@
-"""What a chat model is asked: texts that are files, numbered so that a changed text is another judge."""
+"""What a chat model is asked as a judge: a prompt file, and what its verdicts are worth."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
-from string import Template
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -15,13 +14,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ragkit.errors import ConfigError, OutputParseError, shorten
 from ragkit.evaluate.chat import Message
 from ragkit.evaluate.judge import Claim
+from ragkit.evaluate.judges.langchain import plain_messages
+from ragkit.prompts.library import load_prompt
+from ragkit.prompts.prompt import Prompt
 
 __all__ = ["SUPPORT_VALUES", "JudgePrompt"]
 
 SUPPORT_VALUES: Mapping[str, float] = {"supported": 1.0, "partly supported": 0.5, "not supported": 0.0}
-"""What the verdicts of `support.v1` are worth."""
+"""What the verdicts of `judge-support` are worth."""
 
-_SEPARATOR = "\n---\n"
+_VARIABLES = {"claim", "evidence", "question"}
 _FENCE = "```"
 
 
@@ -36,40 +38,45 @@ class _Said(BaseModel):
 class JudgePrompt:
     """A prompt, the verdicts it allows and what they are worth.
 
-    Both texts know `$mark`, a word that stands nowhere in the material, for the lines around it: so nothing that is
-    written in evidence can pass for its end. `user` also knows `$claim`, `$evidence` and `$question`.
+    Its variables are `claim`, `evidence` and `question`, the last with a default. A variable of kind `mark` is a word
+    that stands nowhere in the material, for the lines around it: so nothing that is written in evidence can pass for
+    its end.
     """
 
-    name: str
-    """With its version, such as `support.v1`."""
-    system: str
-    user: str
+    prompt: Prompt
     values: Mapping[str, float] = field(default_factory=lambda: SUPPORT_VALUES)
     """Each verdict's worth, from 0 to 1."""
+    again: Prompt = field(default_factory=lambda: load_prompt("judge-again"))
+    """What is said to a reply that cannot be read; its variable is `complaint`."""
 
     def __post_init__(self) -> None:
         if not self.values or any(not 0 <= value <= 1 for value in self.values.values()):
-            raise ConfigError(f"a verdict is worth between 0 and 1, got {dict(self.values)} for {self.name}.")
+            raise ConfigError(f"a verdict is worth between 0 and 1, got {dict(self.values)} for {self.prompt.name}.")
+        if set(self.prompt.variable_names) != _VARIABLES or "question" in self.prompt.required_names:
+            raise ConfigError(
+                f"prompt {self.prompt.name} cannot judge: its variables must be claim, evidence, and question with a "
+                f"default, and are {', '.join(self.prompt.variable_names) or 'none'}."
+            )
 
     @classmethod
-    def load(cls, name: str = "support.v1") -> JudgePrompt:
-        """Read a prompt that comes with ragkit.
+    def load(cls, name: str = "judge-support", *, folder: Path | None = None) -> JudgePrompt:
+        """Read a prompt by name.
+
+        Args:
+            name: One whose verdicts are those of `SUPPORT_VALUES`.
+            folder: Prompts of your own, which come before those of ragkit.
 
         Raises:
-            ConfigError: If there is none of that name.
+            ConfigError: If there is none of that name, or it is not made for judging.
         """
-        folder = files("ragkit.evaluate.judges") / "prompts"
-        known = sorted(file.name.removesuffix(".txt") for file in folder.iterdir() if file.name.endswith(".txt"))
-        if name not in known:
-            raise ConfigError(f"there is no prompt {shorten(repr(name))}: choose one of {', '.join(known)}.")
-        system, _, user = (folder / f"{name}.txt").read_text(encoding="utf-8").partition(_SEPARATOR)
-        return cls(name=name, system=system.strip(), user=user.strip())
+        return cls(prompt=load_prompt(name, folder=folder), again=load_prompt("judge-again", folder=folder))
 
     @property
     def card(self) -> Mapping[str, Any]:
-        """Name, and the sha256 of all that is asked: two prompts of one name are told apart."""
-        content = json.dumps([self.system, self.user, dict(self.values)], ensure_ascii=False)
-        return {"name": self.name, "sha256": hashlib.sha256(content.encode()).hexdigest()}
+        """Name, version, and the sha256 of all that is asked: two prompts of one name are told apart."""
+        content = json.dumps([self.prompt.sha256, self.again.sha256, dict(self.values)], ensure_ascii=False)
+        digest = hashlib.sha256(content.encode()).hexdigest()
+        return {"name": self.prompt.name, "version": self.prompt.version, "sha256": digest}
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -83,18 +90,10 @@ class JudgePrompt:
 
     def messages(self, claim: Claim) -> Sequence[Message]:
         """Give what is asked about `claim`; the same claim gives the same words in every process."""
-        # A hash of the material cannot stand in the material: whoever wrote it would need to invert sha256.
-        material = f"{claim.question}\0{claim.evidence}\0{claim.claim}"
-        slots = {
-            "mark": hashlib.sha256(material.encode()).hexdigest()[:16],
-            "claim": claim.claim,
-            "evidence": claim.evidence,
-            "question": claim.question or "(not known)",
-        }
-        return (
-            Message("system", Template(self.system).safe_substitute(slots)),
-            Message("user", Template(self.user).safe_substitute(slots)),
-        )
+        material = {"claim": claim.claim, "evidence": claim.evidence}
+        if claim.question:
+            material["question"] = claim.question
+        return plain_messages(self.prompt.render(material, seed=0))
 
     def read(self, text: str) -> float:
         """Give what a reply's verdict is worth.

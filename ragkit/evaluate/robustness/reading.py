@@ -6,13 +6,15 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING, TypeAlias
 
 from ragkit.answer.extractive import ExtractiveAnswerer, SupportModel
 from ragkit.errors import ModelError
-from ragkit.evaluate.chat import Ask, ChatModel, Message
+from ragkit.evaluate.chat import Ask, ChatModel
+from ragkit.evaluate.judges.langchain import plain_messages
 from ragkit.evaluate.outcome import Outcome, Unscored
+from ragkit.prompts.library import load_prompt
+from ragkit.prompts.prompt import Prompt
 from ragkit.retrieve.search import search
 
 if TYPE_CHECKING:
@@ -168,16 +170,19 @@ class ChatReader:
     wrong. Source: Chen et al., AAAI 2024 (RGB), section 3; the instruction is our own wording.
     """
 
-    def __init__(self, model: ChatModel) -> None:
-        """Ask `model`; pass a recording to pay no question twice."""
+    def __init__(self, model: ChatModel, *, prompt: Prompt | None = None) -> None:
+        """Ask `model`; pass a recording to pay no question twice.
+
+        Args:
+            model: Who is asked.
+            prompt: Takes `passages` and `question`; None for `read-passages`.
+        """
         self._model = model
-        name = files("ragkit.evaluate.robustness") / "prompts" / "read.v1.txt"
-        self._system = name.read_text(encoding="utf-8").strip()
+        self._prompt = prompt or load_prompt("read-passages")
 
     def __call__(self, question: str, passages: Sequence[str]) -> Reading | Unscored:
         """Ask once; a model that fails leaves the question unscored."""
-        listed = "\n\n".join(f"Passage {number}: {text}" for number, text in enumerate(passages, start=1))
-        messages = (Message("system", self._system), Message("user", f"{listed}\n\nQuestion: {question}"))
+        messages = plain_messages(self._prompt.render({"passages": passages, "question": question}, seed=0))
         try:
             text = self._model.reply(Ask(messages=messages)).text.strip()
         except ModelError:

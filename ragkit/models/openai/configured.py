@@ -141,6 +141,11 @@ class ConfiguredChatModel(ChatOpenAI):
         self.root_client.close()
         await self.root_async_client.close()
 
+    @property
+    def token_counter(self) -> TokenCounter:
+        """Counts without a network: exactly or rather too many, as `vocabulary_folder` says."""
+        return self._counter
+
     def get_num_tokens(self, text: str) -> int:
         """Count the tokens of a text, without a network: exactly or rather too many, as `vocabulary_folder` says."""
         return self._counter.text(text)

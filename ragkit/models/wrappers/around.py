@@ -22,10 +22,13 @@ from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, ValidationError, model_validator
 
 from ragkit.errors import ConfigError, shorten
+from ragkit.messages.bound import name_of
+from ragkit.messages.counters import counter_of
+from ragkit.messages.tokens import TokenCounter
 from ragkit.models.wrappers.calls import AsyncChunks, Call, Chunks
 from ragkit.models.wrappers.places import put_in_place
 
-__all__ = ["ChatModelAround", "ChatModelAroundOne", "name_of"]
+__all__ = ["ChatModelAround", "ChatModelAroundOne"]
 
 # What LangChain hands to any chat model: here they are the inner model's own affair.
 _STANDARD = frozenset({"api_key", "max_retries", "max_tokens", "stop", "temperature", "timeout"})
@@ -178,6 +181,11 @@ class ChatModelAround(BaseChatModel):
             for m in self._inner
         )
 
+    @property
+    def token_counter(self) -> TokenCounter:
+        """Counts as the inner model does."""
+        return counter_of(self._first)
+
     def get_token_ids(self, text: str) -> list[int]:
         """Give the inner model's tokens of a text."""
         return self._first.get_token_ids(text)
@@ -230,12 +238,6 @@ def _told(name: str, error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     place = " ".join(["", *map(str, first["loc"])])
     return f"{name}{place}: {first['msg'].removeprefix('Value error, ')}."
-
-
-def name_of(model: BaseChatModel) -> str | None:
-    """Give the name that a chat model goes by where it has one: `model_name`, or a `model` that is text."""
-    names = (getattr(model, name, None) for name in ("model_name", "model"))
-    return next((name for name in names if isinstance(name, str)), None)
 
 
 def _together(own: Callbacks, more: Callbacks) -> Callbacks:

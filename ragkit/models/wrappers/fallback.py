@@ -23,7 +23,8 @@ from ragkit.errors import (
     RateLimitError,
     shorten,
 )
-from ragkit.models.wrappers.around import ChatModelAround, name_of
+from ragkit.messages.bound import models_in, name_of
+from ragkit.models.wrappers.around import ChatModelAround
 from ragkit.models.wrappers.calls import (
     AsyncChunks,
     Call,
@@ -38,7 +39,7 @@ from ragkit.models.wrappers.calls import (
     stream,
 )
 from ragkit.models.wrappers.notes import Note, note_result, notes_of
-from ragkit.models.wrappers.places import models_in, put_in_place
+from ragkit.models.wrappers.places import put_in_place
 from ragkit.models.wrappers.question import text_of
 from ragkit.models.wrappers.routed import NOTE, ParserOfTheAnswerer
 from ragkit.remote.policy import is_passing

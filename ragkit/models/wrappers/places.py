@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import (
@@ -16,17 +16,10 @@ from langchain_core.runnables import (
 
 from ragkit.errors import ConfigError
 
-__all__ = ["BoundModel", "models_in", "put_in_place"]
+__all__ = ["put_in_place"]
 
 _Put = Callable[[BaseChatModel], Runnable[Any, Any]]
 _C = TypeVar("_C", bound=Runnable[Any, Any])
-
-
-class BoundModel(NamedTuple):
-    """A chat model, and the arguments that its chain passes to it."""
-
-    model: BaseChatModel
-    kwargs: dict[str, Any]
 
 
 def put_in_place(chain: Runnable[Any, Any], put: _Put) -> Runnable[Any, Any]:
@@ -55,23 +48,6 @@ def put_in_place(chain: Runnable[Any, Any], put: _Put) -> Runnable[Any, Any]:
             "would be left out: call it on the inner model, and wrap nothing."
         )
     return rebuilt
-
-
-def models_in(chain: Runnable[Any, Any]) -> list[BoundModel]:
-    """Give the chat models of a chain in order, each with the arguments bound to it."""
-    if isinstance(chain, BaseChatModel):
-        return [BoundModel(chain, {})]
-    if isinstance(chain, RunnableBinding):
-        return [BoundModel(model, {**kwargs, **chain.kwargs}) for model, kwargs in models_in(chain.bound)]
-    return [found for part in _parts(chain) for found in models_in(part)]
-
-
-def _parts(chain: Runnable[Any, Any]) -> list[Runnable[Any, Any]]:
-    if isinstance(chain, RunnableSequence):
-        return chain.steps
-    if isinstance(chain, RunnableParallel):
-        return list(chain.steps__.values())
-    return [chain.runnable, *chain.fallbacks] if isinstance(chain, RunnableWithFallbacks) else []
 
 
 def _rebuilt(part: Runnable[Any, Any], put: _Put) -> Runnable[Any, Any]:

@@ -191,3 +191,13 @@ def test_mistake_of_a_caller_of_a_damaged_file_stays_one(tmp_path: Path) -> None
         damage_found(db, tmp_path / "a.sqlite"),
     ):
         raise InputError("no such thing")
+
+
+def test_a_schema_that_is_no_text_is_damage_and_is_not_shown(tmp_path: Path) -> None:
+    path = tmp_path / "a.sqlite"
+    with closing(connect(path)) as db:
+        db.execute("CREATE TABLE secret (x INTEGER) STRICT")
+    path.write_bytes(path.read_bytes().replace(b"x INTEGER", b"x INT\xffGER"))
+
+    with pytest.raises(StoreDamagedError, match=r"a\.sqlite is damaged \(a text in it is no text\): restore it"):
+        connect(path)

@@ -6,16 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["tool_instructions"]
+from ragkit.prompts.library import load_prompt
 
-_HEAD = """\
-You may call the tools below, each described by a JSON schema, to answer the user. To call one, reply with its name and
-arguments as JSON between <tool_call> and </tool_call>, and nothing else:
-<tool_call>
-{"name": "the tool's name", "arguments": {"parameter": "value"}}
-</tool_call>
-What a tool gave back comes in the next message. Where no tool helps, answer in plain text.
-<tools>"""
+__all__ = ["tool_instructions"]
 
 
 def tool_instructions(tools: Sequence[Mapping[str, Any]]) -> str:
@@ -25,4 +18,5 @@ def tool_instructions(tools: Sequence[Mapping[str, Any]]) -> str:
         tools: As OpenAI writes them: `{"type": "function", "function": {"name", "description", "parameters"}}`.
     """
     listed = [json.dumps(tool.get("function", tool), ensure_ascii=False) for tool in tools]
-    return "\n".join([_HEAD, *listed, "</tools>"])
+    (message,) = load_prompt("call-tools").render({"tools": "\n".join(listed)})
+    return str(message.content)

@@ -8,6 +8,7 @@ from ragkit.cli.evaluate.judging import named_judge, spent_in
 from ragkit.errors import ConfigError
 from ragkit.evaluate.chat import Ask, Reply
 from ragkit.evaluate.runs import RunFolder
+from ragkit.prompts.library import prompt_text
 
 
 def test_a_detector_has_its_own_threshold_unless_one_is_given() -> None:
@@ -41,3 +42,15 @@ def test_what_was_spent_is_told_only_where_a_model_was_asked(tmp_path: Path) -> 
         assert spent_in(run, "openai:m") == ""
         run.journal.put("k", Ask(messages=()), Reply(text="a", input_tokens=1200, output_tokens=3, cost_usd=0.5))
         assert spent_in(run, "openai:m") == "1 question to openai:m: 1,200 tokens in, 3 out, $0.5000."
+
+
+def test_a_judge_asks_with_the_prompt_of_the_users_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "no-key")
+    cards = []
+    for words in ("fact checker", "reader"):
+        changed = prompt_text("judge-support").replace("fact checker", words)
+        (tmp_path / "judge-support.md").write_text(changed, encoding="utf-8")
+        cards.append(named_judge("openai:gpt-4.1-mini", unit="sentence", encoder=lambda: None).judge.card["prompt"])
+        monkeypatch.setenv("RAGKIT_PROMPTS", str(tmp_path))
+    assert [card["name"] for card in cards] == ["judge-support"] * 2
+    assert cards[0]["sha256"] != cards[1]["sha256"]

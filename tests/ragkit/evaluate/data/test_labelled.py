@@ -14,6 +14,7 @@ from ragkit.evaluate.data.labelled import (
     TaggedSentence,
     Translation,
     ag_news,
+    banking77,
     multi30k,
     sst2,
     tagged_sentences,
@@ -41,6 +42,16 @@ def test_ag_news_joins_title_and_description(write: Write) -> None:
     ]
     with pytest.raises(LoadError, match=r"a\.csv:1: the class must be 1 to 4, got 5"):
         list(ag_news(write("a.csv", '"5","A","B"\n')))
+
+
+def test_banking77_has_a_header_and_quoted_texts(write: Write) -> None:
+    path = write("test.csv", 'text,category\n"I waited, and\nwaited",card_arrival\nWhy?,age_limit\n')
+    assert list(banking77(path)) == [
+        LabelledText("1", "I waited, and\nwaited", "card_arrival"),
+        LabelledText("2", "Why?", "age_limit"),
+    ]
+    with pytest.raises(LoadError, match=r"b\.csv:2: has no field 'category'; its fields are text, label\."):
+        list(banking77(write("b.csv", "text,label\nWhy?,x\n")))
 
 
 def test_tagged_sentences_are_divided_by_empty_lines(write: Write) -> None:

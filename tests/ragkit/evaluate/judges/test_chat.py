@@ -44,7 +44,9 @@ def test_a_reply_that_is_no_json_is_asked_again_with_the_complaint() -> None:
     assert ChatJudge(model).judge([_CLAIM]) == [1.0]
     said, complaint = model.asks[1].messages[2:]
     assert (said.role, said.content) == ("assistant", "Yes, supported.")
+    assert complaint.role == "user"
     assert complaint.content.startswith("That reply cannot be read: Invalid JSON")
+    assert complaint.content.endswith(". Reply with the JSON object alone, as asked above.")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_a_number_too_small_is_refused(name: str, value: int, least: int) -> Non
 def test_the_card_names_all_that_decides_a_verdict() -> None:
     card = ChatJudge(ScriptedModel([], name="m"), samples=2).card
     assert (card["judge"], card["model"], card["samples"], card["retries"]) == ("chat", {"name": "m"}, 2, 1)
-    assert card["prompt"]["name"] == "support.v1"
+    assert card["prompt"]["name"] == "judge-support"
 
 
 def test_no_claims_give_no_verdicts() -> None:

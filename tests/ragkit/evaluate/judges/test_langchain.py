@@ -6,15 +6,15 @@ from typing import Any
 import pytest
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.language_models.fake_chat_models import FakeListChatModel
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.tracers.langchain import wait_for_all_tracers
 from langsmith.utils import get_env_var, tracing_is_enabled
 from pydantic import SecretStr
 
-from ragkit.errors import ConfigError, ModelError, RateLimitError
+from ragkit.errors import ConfigError, InputError, ModelError, RateLimitError
 from ragkit.evaluate.chat import Ask, Message, Reply
-from ragkit.evaluate.judges.langchain import LangChainChat
+from ragkit.evaluate.judges.langchain import LangChainChat, plain_messages
 from ragkit.testing.servers import Answer, LoopbackServer
 
 _ASK = Ask(messages=(Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Yes?")))
@@ -158,3 +158,21 @@ def test_no_question_goes_to_langsmith_because_a_variable_is_set(langsmith: Loop
     wait_for_all_tracers()
     assert langsmith.requests == []
     assert tracing_is_enabled() is True
+
+
+def test_a_rendered_prompt_is_asked_as_plain_messages() -> None:
+    rendered = [SystemMessage("Be brief."), HumanMessage("Hi"), AIMessage("Yes?")]
+    assert plain_messages(rendered) == _ASK.messages
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        ToolMessage("3", tool_call_id="c1"),
+        HumanMessage([{"type": "text", "text": "Hi"}]),
+        AIMessage("", tool_calls=[{"name": "add", "args": {}, "id": "c1", "type": "tool_call"}]),
+    ],
+)
+def test_a_message_that_is_more_than_text_is_refused(message: BaseMessage) -> None:
+    with pytest.raises(InputError, match="that is more than text cannot be asked here: expected turns of"):
+        plain_messages([message])

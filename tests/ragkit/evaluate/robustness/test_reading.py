@@ -18,6 +18,7 @@ from ragkit.evaluate.robustness.reading import (
     searching,
     shown,
 )
+from ragkit.prompts.library import load_prompt
 from ragkit.store.collection import Collection
 from ragkit.testing.scripts import ScriptedModel
 
@@ -84,7 +85,23 @@ def test_a_chat_model_is_given_passages_and_question() -> None:
     system, user = model.asks[0].messages
     assert "insufficient information" in system.content
     assert "factual errors" in system.content
-    assert user.content == f"Passage 1: {SUN}\n\nPassage 2: {MOON}\n\nQuestion: Who?"
+    first, *_, last = user.content.removesuffix("\n\nQuestion: Who?").splitlines()
+    mark = first.removeprefix("<<<SOURCES ")
+    assert user.content == f"{first}\n[1] {mark}\n{SUN}\n[2] {mark}\n{MOON}\n{last}\n\nQuestion: Who?"
+    assert last == f"SOURCES {mark}>>>"
+
+
+def test_a_chat_model_reads_by_a_prompt_of_ones_own() -> None:
+    model = ScriptedModel(["Yes."])
+    brief = load_prompt("read-passages").with_instruction("Be brief.")
+    ChatReader(model, prompt=brief)("Who?", [])
+    assert model.asks[0].messages[0].content == "Be brief."
+
+
+def test_the_same_passages_are_asked_about_in_the_same_words() -> None:
+    model = ScriptedModel(["Yes.", "Yes."])
+    assert ChatReader(model)("Who?", [SUN, MOON]) == ChatReader(model)("Who?", [SUN, MOON])
+    assert model.asks[0] == model.asks[1]
 
 
 def test_what_a_chat_model_declines_and_detects_is_read() -> None:

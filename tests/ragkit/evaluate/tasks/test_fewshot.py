@@ -1,69 +1,82 @@
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 
 import pytest
 
 from ragkit.encoder import Encoder
-from ragkit.errors import ConfigError, ModelError
+from ragkit.errors import ModelError
 from ragkit.evaluate.chat import Ask
 from ragkit.evaluate.measures.entities import Entity
 from ragkit.evaluate.outcome import Unscored
-from ragkit.evaluate.tasks.fewshot import (
-    ENTITIES_SCHEMA,
-    FewShotChat,
-    instruction,
-    nearest_shots,
-    random_shots,
-    read_label,
-    read_mentions,
-    read_text,
-    show_mentions,
-)
+from ragkit.evaluate.tasks.fewshot import FewShotChat, as_entities, entity_examples, text_examples
 from ragkit.evaluate.tasks.predictor import Item
+from ragkit.messages.tokens import counter_for
+from ragkit.prompts.parsers.entities import Mention, show_mentions
+from ragkit.prompts.selectors.given import RandomSelector
+from ragkit.prompts.selectors.similarity import SimilaritySelector
+from ragkit.prompts.tasks.entities import entities
+from ragkit.prompts.tasks.sentiment import sentiment
+from ragkit.prompts.tasks.topic import topic
+from ragkit.prompts.tasks.translate import translate
 from ragkit.testing.scripts import ScriptedModel
 
 POOL = [Item("1", "a fine film", "positive"), Item("2", "a dull film", "negative"), Item("3", "so good", "positive")]
-NO_LABEL = Unscored("the reply is no label")
-NO_JSON = Unscored("the reply is not the JSON asked for")
+UNREADABLE = Unscored("the reply cannot be read")
 
 
 def few_shot(model: ScriptedModel, encoder: Encoder, shots: int = 2) -> FewShotChat[str]:
-    return FewShotChat(
-        model,
-        system="Say it.",
-        choose=nearest_shots(POOL, shots, encoder),
-        read=read_label(["positive", "negative"]),
-        about={"nearest": shots},
-    )
+    return FewShotChat(model, sentiment(selector=SimilaritySelector(text_examples(POOL), encoder, shots)))
 
 
 def test_examples_stand_before_the_question_as_turns(encoder: Encoder) -> None:
     ask = few_shot(ScriptedModel([]), encoder).ask("a dull thing")
     turns = [(message.role, message.content) for message in ask.messages]
-    assert turns == [
-        ("system", "Say it."),
-        ("user", "a fine film"),
+    assert turns[0][0] == "system"
+    assert turns[1:] == [
+        ("user", "Text: a fine film\nMood:"),
         ("assistant", "positive"),
-        ("user", "a dull film"),
+        ("user", "Text: a dull film\nMood:"),
         ("assistant", "negative"),
-        ("user", "a dull thing"),
+        ("user", "Text: a dull thing\nMood:"),
     ]
 
 
+def test_an_example_with_the_very_text_is_not_shown(encoder: Encoder) -> None:
+    ask = few_shot(ScriptedModel([]), encoder).ask("a fine film")
+    assert [message.content for message in ask.messages[1:-1]][::2] == [
+        "Text: so good\nMood:",
+        "Text: a dull film\nMood:",
+    ]
+
+
+def test_drawn_examples_are_the_same_for_every_text() -> None:
+    drawn = FewShotChat(ScriptedModel([]), sentiment(selector=RandomSelector(text_examples(POOL), 2, seed=1)))
+    assert drawn.ask("x").messages[:-1] == drawn.ask("y").messages[:-1]
+
+
 def test_the_card_says_all_that_decides_the_answers(encoder: Encoder) -> None:
-    assert few_shot(ScriptedModel([], name="m"), encoder).card == {
-        "predictor": "chat",
-        "model": {"name": "m"},
-        "system": "Say it.",
-        "shots": {"nearest": 2},
-    }
+    card = few_shot(ScriptedModel([], name="m"), encoder).card
+    assert (card["predictor"], card["model"]) == ("chat", {"name": "m"})
+    assert card["few_shot"]["prompt"]["name"] == "sentiment"
+    assert card["few_shot"]["selector"]["count"] == 2
+    assert card["few_shot"]["options"] == {"labels": ["positive", "negative"]}
 
 
 def test_a_failing_model_and_an_unreadable_reply_leave_their_rows_unscored(encoder: Encoder) -> None:
     model = ScriptedModel(["positive", ModelError("no"), "I like it", '"Negative".'])
     said = few_shot(model, encoder, shots=0).predict(["a", "b", "c", "d"])
-    assert said == ["positive", Unscored("the model failed"), NO_LABEL, "negative"]
+    assert said == ["positive", Unscored("the model failed"), UNREADABLE, "negative"]
+
+
+def test_a_text_that_has_no_room_is_not_asked_about() -> None:
+    model = ScriptedModel(["positive"])
+    tight = sentiment(max_tokens=50, counter=counter_for("gpt-4o"))
+    assert FewShotChat(model, tight).predict(["long " * 100, "short"]) == [
+        Unscored("the prompt is too long"),
+        "positive",
+    ]
+    assert len(model.asks) == 1
 
 
 @pytest.mark.parametrize(
@@ -72,62 +85,31 @@ def test_a_failing_model_and_an_unreadable_reply_leave_their_rows_unscored(encod
         ("Sci/Tech", "Sci/Tech"),
         (" sci/tech. ", "Sci/Tech"),
         ("'World'", "World"),
-        ("World, Sci/Tech", NO_LABEL),
-        ("", NO_LABEL),
+        ("World, Sci/Tech", UNREADABLE),
+        ("I think it is World", UNREADABLE),
+        ("", UNREADABLE),
     ],
 )
 def test_a_label_is_read_strictly(reply: str, said: object) -> None:
-    assert read_label(["World", "Sci/Tech"])("", reply) == said
-
-
-def test_an_example_with_the_very_text_is_not_shown(encoder: Encoder) -> None:
-    shown = nearest_shots(POOL, 2, encoder)("a fine film")
-    assert [item.id for item in shown] == ["3", "2"]
-
-
-def test_drawn_examples_are_the_same_for_every_text() -> None:
-    choose = random_shots(POOL, 2, seed=1)
-    assert choose("x") == choose("y")
-    assert len({item.id for item in choose("x")}) == 2
-    assert random_shots(POOL, 3, seed=1)("x") != random_shots(POOL, 3, seed=5)("x")
-
-
-def test_more_examples_than_there_are_cannot_be_shown(encoder: Encoder) -> None:
-    with pytest.raises(ConfigError, match="4 examples cannot be shown of a pool of 3"):
-        random_shots(POOL, 4)
-    with pytest.raises(ConfigError, match="-1 examples cannot be shown"):
-        nearest_shots(POOL, -1, encoder)
-
-
-def test_instructions_are_filled_in() -> None:
-    assert instruction("translate", source="English", target="German") == (
-        "Translate the sentence from English to German. Answer with the translation alone."
-    )
-    assert '{"entities": []}' in instruction("entities", types="person")
-    assert "labels fits the review: good, bad." in instruction("classify", what="the review", labels="good, bad")
+    assert FewShotChat(ScriptedModel([reply]), topic(["World", "Sci/Tech"])).predict(["x"]) == [said]
 
 
 def test_text_is_read_without_white_space_around_it() -> None:
-    assert read_text("", " ein Hund\n") == "ein Hund"
-    assert read_text("", " \n") == Unscored("the reply is empty")
+    chat = FewShotChat(ScriptedModel([" ein Hund\n", " \n"]), translate("German"))
+    assert chat.predict(["a dog", "a cat"]) == ["ein Hund", UNREADABLE]
 
 
-def test_mentions_shown_are_read_again() -> None:
-    tokens, entities = ("Ada", "met", "Ada", "King"), (Entity(0, 1, "person"), Entity(2, 4, "person"))
-    shown = show_mentions(tokens, entities)
-    assert json.loads(shown) == {
-        "entities": [{"text": "Ada", "type": "person"}, {"text": "Ada King", "type": "person"}]
-    }
-    assert read_mentions(["person"])(" ".join(tokens), shown) == entities
+def test_sentences_with_entities_are_shown_as_json_that_is_read_again() -> None:
+    tokens, gold = ("Ada", "met", "Ada", "King"), (Entity(0, 1, "person"), Entity(2, 4, "person"))
+    (example,) = entity_examples([Item("1", tokens, gold)])
+    assert example.output == show_mentions([("Ada", "person"), ("Ada King", "person")])
+    chat = FewShotChat(ScriptedModel([example.output]), entities(["person"]), said=as_entities)
+    assert chat.predict([tokens]) == [gold]
 
 
 def test_a_mention_that_is_not_there_is_a_wrong_prediction() -> None:
-    reply = json.dumps({"entities": [{"text": name, "type": "Person"} for name in ("Bob", "Ada", "Ada")]})
-    assert read_mentions(["person"])("Ada came", reply) == (
-        Entity(0, 1, "person"),
-        Entity(2, 3, "person"),
-        Entity(4, 5, "person"),
-    )
+    mentions = [Mention(name, "person") for name in ("Bob", "Ada", "Ada")]
+    assert as_entities("Ada came", mentions) == (Entity(0, 1, "person"), Entity(2, 3, "person"), Entity(4, 5, "person"))
 
 
 @pytest.mark.parametrize(
@@ -142,19 +124,25 @@ def test_a_mention_that_is_not_there_is_a_wrong_prediction() -> None:
     ],
 )
 def test_a_reply_that_is_not_the_json_asked_for_is_unscored(reply: str) -> None:
-    assert read_mentions(["person"])("Ada came", reply) == NO_JSON
+    chat = FewShotChat(ScriptedModel([reply]), entities(["person"]), said=as_entities)
+    assert chat.predict([("Ada", "came")]) == [UNREADABLE]
 
 
-def test_the_schema_goes_with_the_question() -> None:
+def test_the_schema_goes_with_the_question_and_tokens_are_a_text() -> None:
     asked: list[Ask] = []
 
     def answer(ask: Ask) -> str:
         asked.append(ask)
         return '{"entities": []}'
 
-    predictor = FewShotChat(
-        ScriptedModel(answer), system="", choose=random_shots([], 0), read=read_mentions([]), schema=ENTITIES_SCHEMA
-    )
+    builder = entities(["person"])
+    predictor = FewShotChat(ScriptedModel(answer), builder, said=as_entities)
     assert predictor.predict(["Ada came", ("Ada", "came")]) == [(), ()]
-    assert asked[0].messages == asked[1].messages
-    assert asked[0].schema == ENTITIES_SCHEMA
+    assert asked[0] == asked[1]
+    assert asked[0].schema == builder.parser.schema
+
+
+def test_what_is_asked_is_the_same_each_time() -> None:
+    builder = replace(sentiment(), seed=None)
+    first, second = (FewShotChat(ScriptedModel([]), builder).ask("a text") for _ in range(2))
+    assert first == second

@@ -10,9 +10,10 @@ import pytest
 from ragkit.evaluate.measures.entities import Entity
 from ragkit.evaluate.outcome import Unscored
 from ragkit.evaluate.runs import RunFolder
-from ragkit.evaluate.tasks.fewshot import FewShotChat, random_shots, read_label
+from ragkit.evaluate.tasks.fewshot import FewShotChat
 from ragkit.evaluate.tasks.predictor import Item
 from ragkit.evaluate.tasks.runners import classify, mark_entities, tagged_sentences
+from ragkit.prompts.tasks.topic import topic
 from ragkit.testing.scripts import ScriptedModel
 
 TEXTS = [Item("1", "one", "a"), Item("2", "two", "a"), Item("3", "three", "b"), Item("4", "four", "b")]
@@ -112,10 +113,10 @@ def test_no_sentences_have_no_measure(tmp_path: Path) -> None:
 
 def test_a_block_that_was_cut_short_is_not_paid_twice(tmp_path: Path) -> None:
     model = ScriptedModel(["a", "a", RuntimeError("killed"), "b", "b"])
-    predictor = FewShotChat(model, system="", choose=random_shots([], 0), read=read_label(["a", "b"]))
+    predictor = FewShotChat(model, topic(["a", "b"]))
     with open_run(tmp_path) as run, pytest.raises(RuntimeError, match="killed"):
         classify(run, TEXTS, predictor)
     with open_run(tmp_path) as run:
         rows = classify(run, TEXTS, predictor).rows
     assert [row.details["said"] for row in rows] == ["a", "a", "b", "b"]
-    assert [ask.messages[-1].content for ask in model.asks] == ["one", "two", "three", "three", "four"]
+    assert [ask.messages[-1].content.split()[1] for ask in model.asks] == ["one", "two", "three", "three", "four"]

@@ -20,6 +20,7 @@ from langchain_tests.unit_tests import ChatModelUnitTests
 from pydantic import BaseModel, Field, SecretStr
 
 from ragkit.errors import ConfigError
+from ragkit.messages.bound import models_in
 from ragkit.models.openai.chat import OpenAIChatModel
 from ragkit.models.wrappers.cached import CachedChatModel
 from ragkit.models.wrappers.fallback import FallbackChatModel
@@ -27,7 +28,6 @@ from ragkit.models.wrappers.limited import RateLimitedChatModel
 from ragkit.models.wrappers.limiter import RateLimiter
 from ragkit.models.wrappers.meter import Meter
 from ragkit.models.wrappers.metered import MeteredChatModel
-from ragkit.models.wrappers.places import models_in
 from ragkit.models.wrappers.retry import RetryChatModel
 from ragkit.models.wrappers.sqlite_cache import SQLiteCache
 from ragkit.testing import ScriptedChatModel

@@ -8,7 +8,7 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel, RunnablePassthrough
 
 from ragkit.errors import ConfigError
-from ragkit.models.wrappers.places import BoundModel, models_in, put_in_place
+from ragkit.models.wrappers.places import put_in_place
 from ragkit.models.wrappers.retry import RetryChatModel
 from ragkit.testing import ScriptedChatModel
 
@@ -46,15 +46,6 @@ def test_bound_arguments_stay_with_what_is_put_there() -> None:
     put_in_place(old.bind(a=1).bind(b=2) | StrOutputParser(), lambda _: new).invoke("Hi")
 
     assert dict(new.calls[0].options) == {"a": 1, "b": 2}
-
-
-def test_models_are_given_with_the_arguments_that_reach_them() -> None:
-    one, two = ScriptedChatModel([]), ScriptedChatModel([])
-    chain = RunnableParallel(first=one.bind(a=1, b=1).bind(b=2), second=two) | StrOutputParser()
-
-    assert models_in(chain) == [BoundModel(one, {"a": 1, "b": 2}), BoundModel(two, {})]
-    assert models_in(one.with_fallbacks([two])) == [BoundModel(one, {}), BoundModel(two, {})]
-    assert models_in(StrOutputParser()) == []
 
 
 def test_a_chain_that_hides_its_model_is_refused() -> None:

@@ -1,1 +1,0 @@
-"""Search of instructions and example sets for a prompt, under a budget of calls, with paired statistics."""

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, HumanMessage
+
+from ragkit.errors import ConfigError
+from ragkit.messages.tokens import counter_for
+from ragkit.prompts.examples import Example
+from ragkit.prompts.selectors.given import FixedSelector, LengthSelector, RandomSelector
+
+bounded = settings(max_examples=50, deadline=None)
+counter = counter_for("gpt-4o")
+
+
+def pool_of(size: int) -> list[Example]:
+    return [Example(f"question {number}", f"answer {number}") for number in range(size)]
+
+
+def test_fixed_examples_keep_their_order(reviews: Sequence[Example]) -> None:
+    assert FixedSelector(reviews).select("great acting") == [*reviews[:2], *reviews[3:]]
+
+
+def test_the_seed_draws_the_same_examples_for_every_text() -> None:
+    selector = RandomSelector(pool_of(100), 4, seed=3)
+    assert [example.output for example in selector.select("a")] == ["answer 35", "answer 41", "answer 45", "answer 4"]
+    assert selector.select("b") == selector.select("a")
+    assert RandomSelector(pool_of(100), 4, seed=4).select("a") != selector.select("a")
+
+
+def test_the_next_one_drawn_takes_the_place_of_the_text_itself() -> None:
+    drawn = RandomSelector(pool_of(9), 9).select("other")
+    assert RandomSelector(pool_of(9), 4).select(drawn[1].input) == [drawn[0], *drawn[2:5]]
+
+
+def test_a_larger_count_begins_with_what_a_smaller_one_shows() -> None:
+    drawn = RandomSelector(pool_of(9), 9).select("other")
+    assert [RandomSelector(pool_of(9), count).select("other") for count in (2, 20)] == [drawn[:2], drawn]
+
+
+@bounded
+@given(st.integers(1, 120), st.integers(0, 6), st.text(max_size=20))
+def test_length_shows_the_longest_beginning_that_fits(max_tokens: int, size: int, text: str) -> None:
+    pool = pool_of(size)
+    chosen = LengthSelector(pool, max_tokens, counter).select(text)
+
+    def tokens(count: int) -> int:
+        turns = [turn for shown in pool[:count] for turn in (HumanMessage(shown.input), AIMessage(shown.output))]
+        return counter.messages([*turns, HumanMessage(text)])
+
+    assert chosen == pool[: len(chosen)]
+    assert not chosen or tokens(len(chosen)) <= max_tokens
+    assert len(chosen) == size or tokens(len(chosen) + 1) > max_tokens
+
+
+def test_no_length_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"^max_tokens must be at least 1, got 0\.$"):
+        LengthSelector([], 0, counter)
+    with pytest.raises(ConfigError, match=r"^max_tokens must be a whole number from 0, got 2\.5\.$"):
+        LengthSelector([], 2.5, counter)  # type: ignore[arg-type]
