@@ -19,8 +19,8 @@ import argparse
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from rich.console import Console
@@ -32,16 +32,17 @@ from ragkit.embed.tokens import TruncationWarning
 from ragkit.encoder import Encoder
 from ragkit.errors import ConfigError, RagkitError
 from ragkit.evaluate.data.labelled import LabelledText, ag_news, banking77, sst2
-from ragkit.evaluate.measures.classification import Decisions, Numbers
-from ragkit.evaluate.outcome import Estimate
+from ragkit.evaluate.outcome import Estimate, Unscored
 from ragkit.evaluate.reports.content import Cell, Interval, Report, Table
 from ragkit.evaluate.reports.terminal import print_report
-from ragkit.evaluate.statistics.estimate import estimate, estimate_statistic
+from ragkit.evaluate.runs import RunFolder
 from ragkit.evaluate.statistics.family import holm
 from ragkit.evaluate.statistics.paired import Paired, compare_paired
 from ragkit.evaluate.tasks.baselines import ChanceLabel, MajorityLabel
 from ragkit.evaluate.tasks.predictor import Item, Predictor
-from ragkit.evaluate.tasks.voting import ExampleVote, NearestLabel
+from ragkit.evaluate.tasks.runners import classify
+from ragkit.evaluate.tasks.voting import ExampleVote
+from ragkit.evaluate.tasks.working import TaskResult
 from ragkit.prompts.examples import Example
 from ragkit.prompts.selectors.given import FixedSelector, RandomSelector
 from ragkit.prompts.selectors.marginal import MMRSelector
@@ -55,7 +56,6 @@ from ragkit.settings import Settings
 __all__ = ["SETS", "main", "selectors"]
 
 _SEED = 0
-_DRAWS = 2_000  # of the bootstrap of macro F1, which is slow with 77 labels
 _AGAINST = ("label names", "random")
 
 
@@ -106,66 +106,56 @@ def selectors(pool: Sequence[Item[str, str]], shots: int, encoder: Encoder) -> d
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What one predictor said of every text."""
-
-    shown: int
-    """Examples for a text."""
-    hits: Sequence[float]
-    accuracy: Estimate
-    macro_f1: Estimate
-
-
 def measured(name: str, data: Path, shots: int, limit: int | None, encoder: Encoder) -> Report:
     """Predict a set in every way, and give one table of what came of it and one of differences."""
     chosen = SETS[name](data)
     test = spread(chosen.test, limit)
-    texts = list(dict.fromkeys(item.given for item in (*chosen.pool, *test)))
+    names = [Example(label.replace("_", " "), label) for label in sorted({item.gold for item in chosen.pool})]
+    items = (item.given for item in (*chosen.pool, *test))
+    texts = list(dict.fromkeys([*items, *(example.input for example in names)]))
     known = RememberingEncoder(encoder, dict(zip(texts, encoder.encode_documents(texts), strict=True)))
-    found = {label: _said(test, *one) for label, one in _predictors(chosen.pool, shots, known).items()}
-    about = f"{len(test):,} texts, {len(chosen.pool):,} examples to choose from."
-    return Report(chosen.title, about, (chosen.note,) if chosen.note else (), (_table(found), _differences(found)))
-
-
-def _predictors(
-    pool: Sequence[Item[str, str]], shots: int, encoder: Encoder
-) -> dict[str, tuple[int, Predictor[str, str]]]:
-    labels = sorted({item.gold for item in pool})
-    names = {label: label.replace("_", " ") for label in labels}
-    chosen = selectors(pool, shots, encoder)
-    return {
-        "chance": (0, ChanceLabel(labels, seed=_SEED)),
-        "majority": (0, MajorityLabel(pool)),
-        "label names": (0, NearestLabel(names, encoder)),
-        **{name: (len(one.select("")), ExampleVote(one, encoder)) for name, one in chosen.items()},
+    of_examples = selectors(chosen.pool, shots, known)
+    predictors: dict[str, Predictor[str, str]] = {
+        "chance": ChanceLabel([example.output for example in names], seed=_SEED),
+        "majority": MajorityLabel(chosen.pool),
+        "label names": ExampleVote(SimilaritySelector(names, known, 1, show_same=True), known),
+        **{who: ExampleVote(selector, known) for who, selector in of_examples.items()},
     }
+    found = {who: _said(chosen.title, test, predictor) for who, predictor in predictors.items()}
+    shown = {who: len(selector.select("")) for who, selector in of_examples.items()}
+    notes = [chosen.note] if chosen.note else []
+    notes += [f"{who}: only {share:.1%} had an example." for who, share in _coverage(found).items() if share < 1]
+    about = f"{len(test):,} texts, {len(chosen.pool):,} examples to choose from."
+    return Report(chosen.title, about, tuple(notes), (_table(found, shown), _differences(found, list(of_examples))))
 
 
-def _said(test: Sequence[Item[str, str]], shown: int, predictor: Predictor[str, str]) -> Said:
-    gold = [item.gold for item in test]
-    said = [str(answer) for answer in predictor.predict([item.given for item in test])]
-    hits = [float(left == right) for left, right in zip(gold, said, strict=True)]
-    decisions = Decisions.of(gold, said)
-
-    def macro_f1(weights: Numbers) -> Numbers:
-        return decisions.counts(weights).macro_f1()
-
-    return Said(shown, hits, estimate(hits), estimate_statistic(macro_f1, len(test), seed=_SEED, draws=_DRAWS))
+def _said(dataset: str, test: Sequence[Item[str, str]], predictor: Predictor[str, str]) -> TaskResult:
+    config = {"predictor": dict(predictor.card), "items": len(test)}
+    with (
+        TemporaryDirectory(prefix="ragkit-fewshot-") as folder,
+        RunFolder.open(Path(folder), command="evals.fewshot", dataset=dataset, config=config) as run,
+    ):
+        return classify(run, test, predictor, block=len(test), seed=_SEED)
 
 
-def _table(found: Mapping[str, Said]) -> Table:
-    lines = [(name, said.shown, _interval(said.accuracy), _interval(said.macro_f1)) for name, said in found.items()]
-    columns = ("who says it", "examples shown", "accuracy", "macro_f1")
-    return Table("By predictor, with 95 % intervals", columns, tuple(lines))
+def _coverage(found: Mapping[str, TaskResult]) -> dict[str, float]:
+    return {who: result.estimates["accuracy"].coverage for who, result in found.items()}
 
 
-def _differences(found: Mapping[str, Said]) -> Table:
-    pairs = [(name, other) for name, said in found.items() if said.shown for other in _AGAINST if name != other]
-    compared = {pair: compare_paired(found[pair[1]].hits, found[pair[0]].hits, seed=_SEED) for pair in pairs}
+def _table(found: Mapping[str, TaskResult], shown: Mapping[str, int]) -> Table:
+    measures = ("accuracy", "macro_f1")
+    lines: list[tuple[Cell, ...]] = [
+        (who, shown.get(who, 0), *(_interval(result.estimates[name]) for name in measures))
+        for who, result in found.items()
+    ]
+    return Table("By predictor, with 95 % intervals", ("who says it", "examples shown", *measures), tuple(lines))
+
+
+def _differences(found: Mapping[str, TaskResult], names: Sequence[str]) -> Table:
+    pairs = [(name, other) for name in names for other in _AGAINST if name != other]
+    compared = {(name, other): _paired(found[other], found[name]) for name, other in pairs}
     adjusted = dict(zip(pairs, holm([one.p for one in compared.values()]), strict=True))
-    names = dict.fromkeys(name for name, _ in pairs)
-    lines = [
+    lines: list[tuple[Cell, ...]] = [
         (
             name,
             *(cell for other in _AGAINST for cell in _compared(compared.get((name, other)), adjusted, (name, other))),
@@ -174,6 +164,15 @@ def _differences(found: Mapping[str, Said]) -> Table:
     ]
     columns = ("who says it", *(head for other in _AGAINST for head in (f"accuracy - {other}", "p")))
     return Table("Paired differences; p by McNemar's test, adjusted for all of them (Holm)", columns, tuple(lines))
+
+
+def _paired(one: TaskResult, other: TaskResult) -> Paired:
+    """Compare two predictors on the texts of which both said something."""
+    both = [[row.outcomes["accuracy"] for row in rows] for rows in zip(one.rows, other.rows, strict=True)]
+    sides = [
+        (left, right) for left, right in both if not isinstance(left, Unscored) and not isinstance(right, Unscored)
+    ]
+    return compare_paired([left for left, _ in sides], [right for _, right in sides], seed=_SEED)
 
 
 def _compared(

@@ -21,8 +21,21 @@ if TYPE_CHECKING:
     from ragkit.compose import open as open  # noqa: A004 - ragkit.open reads as it should
     from ragkit.embed.embeddings import SentenceEmbeddings as SentenceEmbeddings
     from ragkit.errors import RagkitError as RagkitError
+    from ragkit.memory.histories.histories import ChatHistories as ChatHistories
+    from ragkit.memory.rims.chain import with_memory as with_memory
+    from ragkit.memory.rims.graph import memory_node as memory_node
+    from ragkit.memory.strategies.buffer import BufferMemory as BufferMemory
+    from ragkit.memory.strategies.combined import CombinedMemory as CombinedMemory
+    from ragkit.memory.strategies.recall import RecallMemory as RecallMemory
+    from ragkit.memory.strategies.summary import SummaryBufferMemory as SummaryBufferMemory
+    from ragkit.memory.strategies.summary import SummaryMemory as SummaryMemory
+    from ragkit.memory.strategies.tokens import TokenMemory as TokenMemory
+    from ragkit.memory.strategies.window import WindowMemory as WindowMemory
     from ragkit.models.local.chat import LocalChatModel as LocalChatModel
     from ragkit.models.openai.chat import OpenAIChatModel as OpenAIChatModel
+    from ragkit.prompts.few_shot import FewShot as FewShot
+    from ragkit.prompts.library import load_prompt as load_prompt
+    from ragkit.prompts.prompt import Prompt as Prompt
     from ragkit.retrieve.retrievers import BM25Retriever as BM25Retriever
     from ragkit.retrieve.retrievers import DenseRetriever as DenseRetriever
     from ragkit.retrieve.retrievers import HybridRetriever as HybridRetriever
@@ -43,21 +56,34 @@ _ROOM_OF = {
     "AnswerSentence": "ragkit.types",
     "ArmScore": "ragkit.types",
     "BM25Retriever": "ragkit.retrieve.retrievers",
+    "BufferMemory": "ragkit.memory.strategies.buffer",
+    "ChatHistories": "ragkit.memory.histories.histories",
     "Citation": "ragkit.types",
     "Collection": "ragkit.store.collection",
     "CollectionRecordManager": "ragkit.views.record_manager",
     "CollectionStore": "ragkit.views.document_store",
+    "CombinedMemory": "ragkit.memory.strategies.combined",
     "DenseRetriever": "ragkit.retrieve.retrievers",
     "FaissVectorStore": "ragkit.views.vector_store",
+    "FewShot": "ragkit.prompts.few_shot",
     "Hit": "ragkit.types",
     "HybridRetriever": "ragkit.retrieve.retrievers",
     "LocalChatModel": "ragkit.models.local.chat",
     "OpenAIChatModel": "ragkit.models.openai.chat",
+    "Prompt": "ragkit.prompts.prompt",
     "Rag": "ragkit.answer.rag",
     "RagkitError": "ragkit.errors",
+    "RecallMemory": "ragkit.memory.strategies.recall",
     "SentenceEmbeddings": "ragkit.embed.embeddings",
+    "SummaryBufferMemory": "ragkit.memory.strategies.summary",
+    "SummaryMemory": "ragkit.memory.strategies.summary",
+    "TokenMemory": "ragkit.memory.strategies.tokens",
+    "WindowMemory": "ragkit.memory.strategies.window",
     "chat_model": "ragkit.compose",
+    "load_prompt": "ragkit.prompts.library",
+    "memory_node": "ragkit.memory.rims.graph",
     "open": "ragkit.compose",
+    "with_memory": "ragkit.memory.rims.chain",
 }
 
 __all__ = sorted(_ROOM_OF)

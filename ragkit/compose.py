@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ragkit.evaluate.judges.langchain import LangChainChat
     from ragkit.models.local.chat import LocalChatModel
     from ragkit.models.openai.chat import OpenAIChatModel
+    from ragkit.prompts.prompt import Prompt
     from ragkit.remote.openai_client import OpenAIServer
 
 __all__ = ["chat_model", "check_answerer", "encoder_for", "evaluated_model", "open"]
@@ -108,8 +109,8 @@ def chat_model(spec: str, *, settings: Settings | None = None, **options: Any) -
     Args:
         spec: `"local:<hub id or folder>"` runs Hugging Face weights here; `"openai:<model>"` asks OpenAI, or with
             `base_url` any server with its API. What follows the first colon is the model's name, colons and all.
-        settings: What the environment says (hub folder and token, offline, OpenAI's key, server and who is billed);
-            read when None.
+        settings: What the environment says (hub folder and token, offline, OpenAI's key, server and who is billed,
+            prompts of the user's own); read when None.
         options: Fields of `ragkit.LocalChatModel` or `ragkit.OpenAIChatModel`, such as `temperature`; they come before
             what the settings say.
 
@@ -165,7 +166,8 @@ def evaluated_model(spec: str, *, settings: Settings | None = None, **options: A
         return table.cost_usd(spec.removeprefix(_OPENAI), TokenUsage.of(usage))
 
     elsewhere = settings.openai_base_url or options.keys() & {"base_url", "openai_api_base"}
-    return LangChainChat(model, spec, schema="prompt" if elsewhere else "response_format", cost=cost)
+    own = _own_prompt("reply-schema", settings)
+    return LangChainChat(model, spec, schema="prompt" if elsewhere else "response_format", schema_prompt=own, cost=cost)
 
 
 def check_answerer(model: str) -> None:
@@ -214,10 +216,21 @@ def _chat_class(
             "downloads": settings.downloads_allowed,
             "hub_cache": settings.hub_folder,
             "token": settings.hub_token,
+            "tool_prompt": _own_prompt("call-tools", settings),
         }
     from ragkit.models.openai.chat import OpenAIChatModel
 
     return OpenAIChatModel, _openai_told(settings) | {"vocabulary_folder": settings.vocabulary_folder}
+
+
+def _own_prompt(name: str, settings: Settings) -> Prompt | None:
+    """Give the prompt by which a user replaces a built-in one; None where there is none."""
+    if settings.prompts is None:
+        return None
+    from ragkit.prompts.library import BUILT_IN, load_prompt
+
+    prompt = load_prompt(name, folder=settings.prompts)
+    return None if prompt.origin == BUILT_IN else prompt
 
 
 def _check_key(spec: str, told: Mapping[str, Any]) -> None:

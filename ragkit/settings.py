@@ -77,7 +77,8 @@ class Settings:
     prices: Path | None = _key("RAGKIT_PRICES", _path, None)
     """Prices of your own, laid over those of `ragkit/remote/prices.json` and in its form."""
     prompts: Path | None = _key("RAGKIT_PROMPTS", _path, None)
-    """Folder of prompts of your own; a file there replaces the built-in prompt of its name."""
+    """Folder of prompts of your own: for the command line and `ragkit.chat_model` a file there replaces the built-in
+    prompt of its name."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:

@@ -30,6 +30,7 @@ _EXTRAS = {
         "transformers",
     ),
     "openai": ("langchain-openai", "openai"),
+    "agents": ("langchain", "langgraph"),
     "eval": (
         "ir_measures",
         "jinja2",

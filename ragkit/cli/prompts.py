@@ -28,9 +28,12 @@ Files = Annotated[
     list[str], typer.Option("--set-file", metavar="NAME=FILE", help="A variable that holds a file's text; repeatable.")
 ]
 Documents = Annotated[
-    list[Path],
+    list[str],
     typer.Option(
-        "--documents", metavar="FILE", help="Documents: one per line of a .jsonl, else the whole file; repeatable."
+        "--documents",
+        metavar="[NAME=]FILE",
+        help="Documents: one per line of a .jsonl, else the whole file; repeatable. NAME says for which variable, "
+        "where there are several.",
     ),
 ]
 Examples = Annotated[
@@ -149,7 +152,7 @@ def explain(
     explanation = explain_prompt(
         prompt,
         {
-            **dict(_texts(values, from_files)),
+            **_texts(values, from_files),
             **dict(_lists(prompt, documents, examples, messages)),
         },
         model=model,
@@ -209,20 +212,24 @@ def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _texts(values: Sequence[str], from_files: Sequence[str]) -> Iterator[tuple[str, str]]:
-    for name, text in map(_pair, values):
-        yield name, text
-    for name, path in map(_pair, from_files):
-        yield name, _text_of(Path(path))
+def _texts(values: Sequence[str], from_files: Sequence[str]) -> dict[str, str]:
+    given = [*map(_pair, values), *((name, _text_of(Path(path))) for name, path in map(_pair, from_files))]
+    names = [name for name, _ in given]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise typer.BadParameter(f"{shorten(twice, 40)} is given twice: keep one")
+    return dict(given)
 
 
 def _lists(
-    prompt: Prompt, documents: Sequence[Path], examples: Path | None, messages: Path | None
+    prompt: Prompt, documents: Sequence[str], examples: Path | None, messages: Path | None
 ) -> Iterator[tuple[str, Any]]:
     from ragkit.prompts.examples import read_examples
 
-    if documents:
-        yield _only(prompt, "documents"), [row for path in documents for row in _documents_of(path)]
+    rows: dict[str, list[Any]] = {}
+    for told in documents:
+        name, path = _named(prompt, told)
+        rows.setdefault(name, []).extend(_documents_of(path))
+    yield from rows.items()
     if examples:
         yield _only(prompt, "examples"), read_examples(examples)
     if messages:
@@ -236,12 +243,21 @@ def _pair(told: str) -> tuple[str, str]:
     return name.strip(), value
 
 
+def _named(prompt: Prompt, told: str) -> tuple[str, Path]:
+    """Give the variable that a file of documents is for: the one before `=`, else the only one."""
+    name, equals, path = told.partition("=")
+    if equals and any(item.name == name and item.kind == "documents" for item in prompt.variables):
+        return name, Path(path)
+    return _only(prompt, "documents"), Path(told)
+
+
 def _only(prompt: Prompt, kind: str) -> str:
     names = [variable.name for variable in prompt.variables if variable.kind == kind]
     if len(names) != 1:
         there = ", ".join(names) or "none"
         raise InputError(
-            f"prompt {prompt.name} must have one variable of kind {kind} to take --{kind}, it has {there}."
+            f"prompt {prompt.name} must have one variable of kind {kind} to take --{kind}, it has {there}"
+            f"{': write NAME=FILE.' if names and kind == 'documents' else '.'}"
         )
     return names[0]
 

@@ -74,19 +74,23 @@ _opened = _Opened()
 on_fork(_opened)
 
 
-def connect(path: Path, *, read_only: bool = False, create: bool = True) -> sqlite3.Connection:
+def connect(
+    path: Path, *, read_only: bool = False, create: bool = True, application: int | None = None
+) -> sqlite3.Connection:
     """Open a database in autocommit mode, usable from any one thread at a time.
 
     Args:
         path: The file.
         create: Make the file if it is missing, unless `read_only`.
+        application: SQLite's `application_id`: a database with anything in it that has another one is refused, and
+            not a byte of it changed.
         read_only: Refuse every change. In a folder that cannot be written and where nobody writes, the file is
             taken as unchanging (SQLite's `immutable`), because WAL mode would need to write beside it; the
             connection is an `UnchangingConnection` then.
 
     Raises:
         StoreDamagedError: If the file is not a database.
-        StoreError: If it cannot be opened, or was in use when this process was forked.
+        StoreError: If it cannot be opened, is another application's, or was in use when this process was forked.
     """
     _opened.check(path)
     unchanging = read_only and _unchanging(path)
@@ -103,6 +107,8 @@ def connect(path: Path, *, read_only: bool = False, create: bool = True) -> sqli
             if isinstance(connection, _Connection):
                 connection.file = os.path.realpath(path)
                 _opened.connections.add(connection)
+            if application is not None:
+                _check_ours(connection, path, application)
             if not read_only:
                 connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -112,6 +118,14 @@ def connect(path: Path, *, read_only: bool = False, create: bool = True) -> sqli
             connection.close()
             raise
     return connection
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path, application: int) -> None:
+    with transaction(connection, write=False):  # one view: another process may be making it
+        (found,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if tables and found != application:
+        raise StoreError(f"{path} holds something else: name another file.")
 
 
 def _unchanging(path: Path) -> bool:
@@ -133,11 +147,17 @@ def damage_named(path: Path) -> Iterator[None]:
         with full_disk_named(path):
             yield
     except sqlite3.OperationalError as error:
-        raise StoreError(f"{path} cannot be used: {error}; check that it exists and may be read.") from error
+        need = "it and its folder may be written" if _refuses_writing(error) else "it exists and may be read"
+        raise StoreError(f"{path} cannot be used: {error}; check that {need}.") from error
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from error
+
+
+def _refuses_writing(error: sqlite3.OperationalError) -> bool:
+    # an error that Python's own layer raises has no code
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
 
 
 def _damaged(path: Path, error: Exception) -> StoreDamagedError:
@@ -188,7 +208,7 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str]) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(migrations):
         raise StoreError(
-            f"the catalog has layout {version}, this ragkit reads up to {len(migrations)}: upgrade ragkit to open it."
+            f"the database has layout {version}, this ragkit reads up to {len(migrations)}: upgrade ragkit to open it."
         )
     for number, script in enumerate(migrations[version:], start=version + 1):
         try:

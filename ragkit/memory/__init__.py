@@ -2,15 +2,12 @@
 
     from ragkit.memory import ChatHistories, SummaryBufferMemory
 
-Open first: `histories.py` (one file for all users and sessions), then
-- `history.py`   one session of it, a `BaseChatMessageHistory`, with what is derived from it (`derived.py`)
-- `file.py`, `schema.py`, `kept.py`  the file below them; `words.py` finds, `exchange.py` exports, `erasing.py` deletes
+Open first: `histories/` (`histories.py` there: one file for all users and sessions), then
 - `memory.py`    the seam: what a memory gives to the next call and takes from it; its values are in `selection.py`
 - `strategies/`  buffer, window, tokens, summary, summary and buffer, recall, combined
 - `timeline.py`, `fitting.py`  a history read in turns from its end, as much as a budget holds; `adapted.py` takes any
 - `compaction.py`  summaries that never split a tool call from its result and never lose what they stand for
-- `chain.py`, `graph.py`, `agent.py`, `shown.py`  a memory around a plain chain, as a LangGraph node, in `create_agent`,
-  in `RunnableWithMessageHistory` (`session.py`: which conversation a call belongs to; `turn.py`: what was said in it)
+- `rims/`        a memory around a plain chain, as a LangGraph node, in `create_agent`, in `RunnableWithMessageHistory`
 - `classic/`     the names LangChain drops (`ConversationBufferMemory` …), on the histories and summaries above
 
 May import: langchain-core; below it `ragkit.messages`, `ragkit.prompts`, `ragkit.encoder`, `ragkit.disk`.
@@ -22,9 +19,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ragkit.memory.agent import MemoryMiddleware as MemoryMiddleware
-    from ragkit.memory.chain import ChainWithMemory as ChainWithMemory
-    from ragkit.memory.chain import with_memory as with_memory
     from ragkit.memory.classic.buffer import ConversationBufferMemory as ConversationBufferMemory
     from ragkit.memory.classic.buffer import ConversationBufferWindowMemory as ConversationBufferWindowMemory
     from ragkit.memory.classic.buffer import ConversationStringBufferMemory as ConversationStringBufferMemory
@@ -37,25 +31,28 @@ if TYPE_CHECKING:
     from ragkit.memory.compaction import CompactionWarning as CompactionWarning
     from ragkit.memory.compaction import Summary as Summary
     from ragkit.memory.compaction import SummaryOptions as SummaryOptions
-    from ragkit.memory.erasing import Removed as Removed
-    from ragkit.memory.graph import MemoryHooks as MemoryHooks
-    from ragkit.memory.graph import memory_hooks as memory_hooks
-    from ragkit.memory.graph import memory_node as memory_node
-    from ragkit.memory.histories import ChatHistories as ChatHistories
-    from ragkit.memory.histories import Found as Found
-    from ragkit.memory.histories import Session as Session
-    from ragkit.memory.history import ChatHistory as ChatHistory
-    from ragkit.memory.history import HistoryWarning as HistoryWarning
-    from ragkit.memory.kept import Kept as Kept
-    from ragkit.memory.kept import Note as Note
+    from ragkit.memory.histories.erasing import Removed as Removed
+    from ragkit.memory.histories.histories import ChatHistories as ChatHistories
+    from ragkit.memory.histories.histories import Found as Found
+    from ragkit.memory.histories.histories import Session as Session
+    from ragkit.memory.histories.history import ChatHistory as ChatHistory
+    from ragkit.memory.histories.history import HistoryWarning as HistoryWarning
+    from ragkit.memory.histories.kept import Kept as Kept
+    from ragkit.memory.histories.kept import Note as Note
     from ragkit.memory.memory import Memory as Memory
+    from ragkit.memory.rims.agent import MemoryMiddleware as MemoryMiddleware
+    from ragkit.memory.rims.chain import ChainWithMemory as ChainWithMemory
+    from ragkit.memory.rims.chain import with_memory as with_memory
+    from ragkit.memory.rims.graph import MemoryHooks as MemoryHooks
+    from ragkit.memory.rims.graph import memory_hooks as memory_hooks
+    from ragkit.memory.rims.graph import memory_node as memory_node
+    from ragkit.memory.rims.session import SessionName as SessionName
+    from ragkit.memory.rims.shown import ShownHistory as ShownHistory
     from ragkit.memory.selection import Asked as Asked
     from ragkit.memory.selection import LeftOut as LeftOut
     from ragkit.memory.selection import MemoryExplanation as MemoryExplanation
     from ragkit.memory.selection import Part as Part
     from ragkit.memory.selection import Selection as Selection
-    from ragkit.memory.session import SessionName as SessionName
-    from ragkit.memory.shown import ShownHistory as ShownHistory
     from ragkit.memory.strategies.buffer import BufferMemory as BufferMemory
     from ragkit.memory.strategies.combined import CombinedMemory as CombinedMemory
     from ragkit.memory.strategies.recall import RecallMemory as RecallMemory
@@ -67,9 +64,9 @@ if TYPE_CHECKING:
 _HOME_OF: dict[str, str] = {
     "Asked": "ragkit.memory.selection",
     "BufferMemory": "ragkit.memory.strategies.buffer",
-    "ChainWithMemory": "ragkit.memory.chain",
-    "ChatHistories": "ragkit.memory.histories",
-    "ChatHistory": "ragkit.memory.history",
+    "ChainWithMemory": "ragkit.memory.rims.chain",
+    "ChatHistories": "ragkit.memory.histories.histories",
+    "ChatHistory": "ragkit.memory.histories.history",
     "CombinedMemory": "ragkit.memory.strategies.combined",
     "CompactionWarning": "ragkit.memory.compaction",
     "ConversationBufferMemory": "ragkit.memory.classic.buffer",
@@ -78,23 +75,23 @@ _HOME_OF: dict[str, str] = {
     "ConversationSummaryBufferMemory": "ragkit.memory.classic.summary",
     "ConversationSummaryMemory": "ragkit.memory.classic.summary",
     "ConversationTokenBufferMemory": "ragkit.memory.classic.buffer",
-    "Found": "ragkit.memory.histories",
-    "HistoryWarning": "ragkit.memory.history",
-    "Kept": "ragkit.memory.kept",
+    "Found": "ragkit.memory.histories.histories",
+    "HistoryWarning": "ragkit.memory.histories.history",
+    "Kept": "ragkit.memory.histories.kept",
     "LeftOut": "ragkit.memory.selection",
     "Memory": "ragkit.memory.memory",
     "MemoryExplanation": "ragkit.memory.selection",
-    "MemoryHooks": "ragkit.memory.graph",
-    "MemoryMiddleware": "ragkit.memory.agent",
-    "Note": "ragkit.memory.kept",
+    "MemoryHooks": "ragkit.memory.rims.graph",
+    "MemoryMiddleware": "ragkit.memory.rims.agent",
+    "Note": "ragkit.memory.histories.kept",
     "Part": "ragkit.memory.selection",
     "ReadOnlySharedMemory": "ragkit.memory.classic.several",
     "RecallMemory": "ragkit.memory.strategies.recall",
-    "Removed": "ragkit.memory.erasing",
+    "Removed": "ragkit.memory.histories.erasing",
     "Selection": "ragkit.memory.selection",
-    "Session": "ragkit.memory.histories",
-    "SessionName": "ragkit.memory.session",
-    "ShownHistory": "ragkit.memory.shown",
+    "Session": "ragkit.memory.histories.histories",
+    "SessionName": "ragkit.memory.rims.session",
+    "ShownHistory": "ragkit.memory.rims.shown",
     "SimpleMemory": "ragkit.memory.classic.several",
     "Summary": "ragkit.memory.compaction",
     "SummaryBufferMemory": "ragkit.memory.strategies.summary",
@@ -103,9 +100,9 @@ _HOME_OF: dict[str, str] = {
     "TokenMemory": "ragkit.memory.strategies.tokens",
     "VectorStoreRetrieverMemory": "ragkit.memory.classic.recall",
     "WindowMemory": "ragkit.memory.strategies.window",
-    "memory_hooks": "ragkit.memory.graph",
-    "memory_node": "ragkit.memory.graph",
-    "with_memory": "ragkit.memory.chain",
+    "memory_hooks": "ragkit.memory.rims.graph",
+    "memory_node": "ragkit.memory.rims.graph",
+    "with_memory": "ragkit.memory.rims.chain",
 }
 
 __all__ = sorted(_HOME_OF)

@@ -29,13 +29,32 @@ from ragkit.prompts.library import load_prompt
 from ragkit.prompts.parsers.texts import text_parser
 from ragkit.prompts.prompt import Prompt
 
-__all__ = ["NOTE", "CompactionWarning", "Summariser", "Summary", "SummaryOptions", "newest_summary", "warn"]
+__all__ = [
+    "FAILED",
+    "NOTE",
+    "CompactionWarning",
+    "Summariser",
+    "Summary",
+    "SummaryOptions",
+    "newest_summary",
+    "summary_text",
+    "warn",
+]
 
 NOTE = "summary"
 """The kind of the notes in a history that are summaries."""
+FAILED = "no summary"
+"""The kind of those that tell why there is none."""
 _WORDS_PER_TOKEN = 0.6
 # Thoughts, and calls in a provider's own form: told as tool calls already.
 _NOT_TOLD = {"reasoning", "thinking", "redacted_thinking", "tool_use", "tool_call", "function_call", "input_json_delta"}
+# How providers tell why a reply ended: OpenAI (chat, responses), Anthropic, Gemini, Ollama, Bedrock, Mistral.
+_END = ("finish_reason", "stop_reason", "done_reason", "stopReason", "status")
+_REFUSED = {
+    *("content_filter", "content_filtered", "guardrail_intervened", "refusal"),
+    *("blocklist", "prohibited_content", "recitation", "safety", "spii"),
+}
+_CUT_OFF = {"incomplete", "length", "max_tokens", "model_context_window_exceeded", "model_length"}
 _FIXED = 0  # the mark of a rendering is then made of what it fences: the same conversation gives the same prompt
 
 
@@ -89,11 +108,22 @@ class SummaryOptions:
 
 @dataclass(frozen=True)
 class Summariser:
-    """Has a model sum up rounds of a conversation, as many at a time as it can read."""
+    """Has a model sum up rounds of a conversation, as many at a time as it can read.
+
+    Raises:
+        ConfigError: If `model` is none.
+    """
 
     model: Runnable[Any, Any]
     counter: TokenCounter
     options: SummaryOptions = field(default_factory=SummaryOptions)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, Runnable):
+            raise ConfigError(
+                f"what sums up must be a chat model, such as ragkit.chat_model('openai:gpt-4o'), got "
+                f"{type(self.model).__name__}."
+            )
 
     @cached_property
     def prompt(self) -> Prompt:
@@ -166,14 +196,7 @@ class Summariser:
         Raises:
             ModelError: If it is none, in a few words without what was said.
         """
-        if isinstance(reply, AIMessage) and (reply.tool_calls or reply.invalid_tool_calls):
-            raise ModelError("it called a tool")
-        if (end := _unfinished(reply)) is not None:
-            raise ModelError(end)
-        try:
-            text = text_parser().parse(str(reply.text))
-        except OutputParseError as error:
-            raise ModelError("it gave no text") from error
+        text = summary_text(reply)
         if (tokens := self.counter.text(text)) > self.options.max_summary_tokens:
             raise ModelError(f"it gave {tokens} tokens, more than max_summary_tokens={self.options.max_summary_tokens}")
         return text
@@ -188,6 +211,22 @@ class Summariser:
             "model": model,
         }
         return history.put_note(NOTE, rounds[-1].items[-1].seq, content, after=before.upto_seq if before else 0)
+
+
+def summary_text(reply: BaseMessage) -> str:
+    """Give the words that a model replied with, if it said all that it had to say.
+
+    Raises:
+        ModelError: If it called a tool, refused, was cut off or gave no text; in a few words without what was said.
+    """
+    if isinstance(reply, AIMessage) and (reply.tool_calls or reply.invalid_tool_calls):
+        raise ModelError("it called a tool")
+    if (end := _unfinished(reply)) is not None:
+        raise ModelError(end)
+    try:
+        return text_parser().parse(str(reply.text))
+    except OutputParseError as error:
+        raise ModelError("it gave no text") from error
 
 
 def warn(why: str) -> None:
@@ -245,8 +284,5 @@ def _unfinished(reply: BaseMessage) -> str | None:
     blocks = [block.get("type") for block in reply.content if isinstance(block, dict)]
     if reply.additional_kwargs.get("refusal") or "refusal" in blocks:
         return "it refused"
-    told = reply.response_metadata
-    ends = {str(told.get(name)).lower() for name in ("finish_reason", "stop_reason", "done_reason")}
-    if ends & {"content_filter", "refusal", "safety"}:
-        return "it refused"
-    return "its reply was cut off" if ends & {"length", "max_tokens"} else None
+    ends = {str(reply.response_metadata.get(name)).lower() for name in _END}
+    return "it refused" if ends & _REFUSED else "its reply was cut off" if ends & _CUT_OFF else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig, run_in_executor
 
-from ragkit.errors import ModelError
+from ragkit.errors import InputError, ModelError
 from ragkit.memory.adapted import KeptHistory, kept_history
 from ragkit.memory.selection import Asked, MemoryExplanation, Selection
 from ragkit.messages.counters import Counted, counter_of
@@ -40,6 +40,28 @@ class Ask:
     def config(self) -> RunnableConfig:
         """How it is called: LangGraph does not stream what bears this tag, for nobody waits for these words."""
         return {"tags": ["nostream"], "run_name": self.name}
+
+    def answer(self) -> BaseMessage:
+        """Ask the model.
+
+        Raises:
+            ModelError: Whatever went wrong.
+        """
+        try:
+            return _message(self.model.invoke(self.messages, self.config))
+        except ModelError:
+            raise
+        except Exception as error:  # each provider raises its own classes; what they have in common is only this
+            raise ModelError(f"the model failed with {type(error).__name__}") from error
+
+    async def aanswer(self) -> BaseMessage:
+        """Ask the model, as `answer` does."""
+        try:
+            return _message(await self.model.ainvoke(self.messages, self.config))
+        except ModelError:
+            raise
+        except Exception as error:  # as above
+            raise ModelError(f"the model failed with {type(error).__name__}") from error
 
 
 Steps: TypeAlias = Generator[Ask, BaseMessage, None]
@@ -140,12 +162,16 @@ class Memory(ABC):
         )
 
     def save(self, messages: Sequence[BaseMessage]) -> None:
-        """Add messages to the history, all or none; asks no model."""
-        self._history.add_messages(messages)
+        """Add messages to the history, all or none; asks no model.
+
+        Raises:
+            InputError: If they are no messages, or such as the history does not take.
+        """
+        self._history.add_messages(_checked(messages))
 
     async def asave(self, messages: Sequence[BaseMessage]) -> None:
-        """Add messages to the history, all or none; asks no model."""
-        await self._history.aadd_messages(messages)
+        """Add messages to the history, as `save` does."""
+        await self._history.aadd_messages(_checked(messages))
 
     def clear(self) -> None:
         """Forget the whole conversation, and what was made of it."""
@@ -154,6 +180,13 @@ class Memory(ABC):
     async def aclear(self) -> None:
         """Forget the whole conversation, and what was made of it."""
         await run_in_executor(None, self._kept.clear)
+
+
+def _checked(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    given = list(messages)
+    if not all(isinstance(message, BaseMessage) for message in given):
+        raise InputError("a memory keeps a list of messages, such as [HumanMessage('Hi'), AIMessage('Hello')].")
+    return given
 
 
 def _run(steps: Steps) -> None:
@@ -180,34 +213,16 @@ def _next(steps: Steps, reply: BaseMessage | ModelError) -> Ask | None:
 
 def _answer(ask: Ask) -> BaseMessage | ModelError:
     try:
-        return _asked(ask)
+        return ask.answer()
     except ModelError as error:
         return error
 
 
 async def _aanswer(ask: Ask) -> BaseMessage | ModelError:
     try:
-        return await _aasked(ask)
+        return await ask.aanswer()
     except ModelError as error:
         return error
-
-
-def _asked(ask: Ask) -> BaseMessage:
-    try:
-        return _message(ask.model.invoke(ask.messages, ask.config))
-    except ModelError:
-        raise
-    except Exception as error:  # each provider raises its own classes; what they have in common is only this
-        raise ModelError(type(error).__name__) from error
-
-
-async def _aasked(ask: Ask) -> BaseMessage:
-    try:
-        return _message(await ask.model.ainvoke(ask.messages, ask.config))
-    except ModelError:
-        raise
-    except Exception as error:  # as above
-        raise ModelError(type(error).__name__) from error
 
 
 def _message(said: object) -> BaseMessage:

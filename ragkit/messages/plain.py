@@ -103,7 +103,7 @@ def from_plain(plain: Mapping[str, Any]) -> BaseMessage:
         raise InputError(
             f"no {kind} message can be made of this: {', '.join(names) or 'its fields'} do not fit."
         ) from None
-    except (TypeError, ValueError, KeyError) as error:
+    except (AttributeError, TypeError, ValueError, KeyError) as error:
         raise InputError(f"no {kind} message can be made of this: {type(error).__name__}.") from None
     for name in _DERIVED:
         if name in type(message).model_fields and getattr(message, name) != plain.get(name, []):

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, HumanMessage, ToolMessage
 
-__all__ = ["CallKey", "call_keys", "is_whole", "pending", "result_key", "rounds", "together", "turns"]
+__all__ = ["CallKey", "call_keys", "is_whole", "pending", "result_key", "rounds", "sound", "together", "turns"]
 
 CallKey: TypeAlias = tuple[str, str]
 """How a call is known: a tool call by its id, a function call of the old kind by its name."""
@@ -76,6 +76,26 @@ def together(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
             moved.add(place)
     stay = (place for place in range(len(messages)) if place not in moved)
     return [message for place in stay for message in (messages[place], *results.get(place, ()))]
+
+
+def sound(messages: Sequence[BaseMessage], *, waits: bool) -> list[BaseMessage]:
+    """Give what a server takes of a conversation, each result directly behind its call.
+
+    Left out are calls that have not all their results, with those they have, and results without a call: what a run
+    that broke off leaves behind.
+
+    Args:
+        messages: The conversation.
+        waits: Whether the last round is the one at work, which stays as it is.
+    """
+    parts = [together(messages[part]) for part in rounds(messages)]
+    last = parts.pop() if waits and parts else []
+    good = [part if is_whole(part) and not pending(part) else _without_tools(part) for part in parts]
+    return [message for part in [*good, last] for message in part]
+
+
+def _without_tools(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
+    return [message for message in messages if result_key(message) is None and not any(call_keys(message))]
 
 
 def is_whole(messages: Sequence[BaseMessage]) -> bool:

@@ -174,9 +174,9 @@ class _Attempts:
         return _Attempt(count, left, parts, tokens)
 
     def _too_long(self, tokens: int, max_tokens: int) -> ContextLengthError:
-        tools = f" and its {len(self.tools)} tools take" if self.tools else " takes"
+        takes = "and its tools take" if self.tools else "takes"
         return ContextLengthError(
-            f"prompt {self.prompt.name}{tools} {tokens} tokens without all that may be dropped, and {max_tokens} are "
+            f"prompt {self.prompt.name} {takes} {tokens} tokens without all that may be dropped, and {max_tokens} are "
             "allowed: shorten what must stay, or allow more.",
             prompt_tokens=tokens,
             context_tokens=max_tokens,

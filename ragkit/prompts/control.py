@@ -24,7 +24,8 @@ _ANGLED = """
     s /s bos eos pad unk mask sep cls eop sop eod eot eom image
     think /think tool_call /tool_call tool_calls /tool_calls tool_response /tool_response tool_responses
     /tool_responses tool_result /tool_result tool_results /tool_results tools /tools tool_code /tool_code
-    TOOLCALL /TOOLCALL TOOL_RESPONSE /TOOL_RESPONSE AVAILABLE_TOOLS /AVAILABLE_TOOLS tool_sep arg_key /arg_key arg_value /arg_value
+    TOOLCALL /TOOLCALL TOOL_RESPONSE /TOOL_RESPONSE AVAILABLE_TOOLS /AVAILABLE_TOOLS
+    tool_sep arg_key /arg_key arg_value /arg_value
     function_call /function_call function_calls /function_calls function_results /function_results
     start_of_turn end_of_turn start_of_image end_of_image start_of_audio end_of_audio image_soft_token
     audio_soft_token start_function_declaration end_function_declaration start_function_call end_function_call

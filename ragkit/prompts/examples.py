@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -98,37 +100,59 @@ def _from_mapping(given: Mapping[str, Any], input_key: str, output_key: str) -> 
     return Example(given[input_key], given[output_key], **more)
 
 
-def read_examples(path: Path, *, input_key: str = "input", output_key: str = "output") -> tuple[Example, ...]:
-    """Read a file with one JSON object per line; empty lines are passed over.
+def read_examples(path: Path | str, *, input_key: str = "input", output_key: str = "output") -> tuple[Example, ...]:
+    """Read a CSV file with a header (`.csv`), or one with a JSON object per line; empty lines are passed over.
 
     Args:
         path: A file in UTF-8.
-        input_key: The field of the input.
-        output_key: The field of the output; `label` and `id` are read where they are there.
+        input_key: The column or field of the input.
+        output_key: That of the output; `label` and `id` are read where they are there.
 
     Raises:
-        LoadError: Naming the line that is no such object, or if the file cannot be read.
+        LoadError: Naming the line that is no such row, or if the file cannot be read.
     """
+    file = Path(path)
     try:
-        content = path.read_text(encoding="utf-8-sig")
+        content = file.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"is not UTF-8 ({error.reason})"
-        raise LoadError(str(path), f"{reason}.") from error
-    return tuple(_read(path, content, input_key, output_key))
+        raise LoadError(str(file), f"{reason}.") from error
+    rows = _csv_rows if file.suffix.lower() == ".csv" else _json_rows
+    return tuple(_example(place, row, input_key, output_key) for place, row in rows(str(file), content))
 
 
-def _read(path: Path, content: str, input_key: str, output_key: str) -> Iterator[Example]:
+def _example(place: str, row: Mapping[str, Any], input_key: str, output_key: str) -> Example:
+    try:
+        return _from_mapping(row, input_key, output_key)
+    except InputError as error:
+        raise LoadError(place, str(error)) from error
+
+
+def _json_rows(path: str, content: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for number, line in enumerate(content.split("\n"), start=1):
         if not line.strip():
             continue
+        place = f"{path}:{number}"
         try:
             row = json.loads(line)
-            if not isinstance(row, dict):
-                raise InputError("expected a JSON object.")
-            yield _from_mapping(row, input_key, output_key)
         except (ValueError, RecursionError) as error:
-            reason = str(error) if isinstance(error, InputError) else "is not JSON."
-            raise LoadError(f"{path}:{number}", reason) from error
+            raise LoadError(place, "is not JSON.") from error
+        if not isinstance(row, dict):
+            raise LoadError(place, "expected a JSON object.")
+        yield place, row
+
+
+def _csv_rows(path: str, content: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    reader = csv.reader(StringIO(content, newline=""), strict=True)
+    try:
+        names = next(reader, [])
+        for row in filter(None, reader):
+            place = f"{path}:{reader.line_num}"
+            if len(row) != len(names):
+                raise LoadError(place, f"the row has {len(row)} columns, and the header {len(names)}.")
+            yield place, dict(zip(names, row, strict=True))
+    except csv.Error as error:
+        raise LoadError(f"{path}:{reader.line_num}", f"is not CSV ({error}).") from error
 
 
 def write_examples(examples: Sequence[Example]) -> str:
@@ -158,14 +182,5 @@ def examples_digest(examples: Sequence[Example]) -> str:
 def _line(example: Example) -> str:
     fields = {"input": example.input, "output": example.output, "label": example.label, "id": example.id}
     row = {name: value for name, value in fields.items() if value}
-    text = json.dumps(row, ensure_ascii=False)
-    return text if _encodable(text) else json.dumps(row)
-
-
-def _encodable(text: str) -> bool:
-    """Whether text can stand in a UTF-8 file: a lone surrogate cannot, and is written as its escape."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    # Half a character cannot stand in a UTF-8 file: it becomes its escape, which is JSON's as well.
+    return json.dumps(row, ensure_ascii=False).encode(errors="backslashreplace").decode()

@@ -1,7 +1,14 @@
 """A few-shot prompt: an instruction, examples chosen for each text, the text, and a parser of the reply.
 
 `FewShot` is a value. Everything about it is in its fields, so a ready builder is one function that fills them, and
-another selector, other examples or another layout is a copy: `builder.with_examples(mine)`.
+another selector, other examples or another layout is a copy: `builder.with_examples(mine)`. From labelled rows to a
+classifier with any chat model and any embeddings of LangChain:
+
+    rows = read_examples("rows.csv", input_key="text", output_key="label")
+    nearest = SimilaritySelector(rows, OpenAIEmbeddings(), 8)
+    topics = topic(sorted({row.output for row in rows}), selector=nearest)
+    classifier = topics.runnable(ChatOpenAI(model="gpt-4o-mini"))
+    classifier.batch(["My card is lost.", "Why is my top-up late?"])
 """
 
 from __future__ import annotations
@@ -14,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, get_args
 from langchain_core.messages import BaseMessage
 
 from ragkit.errors import ConfigError, InputError, OutputParseError, shorten
-from ragkit.messages.tokens import TokenCounter
+from ragkit.messages.counters import Counted, counter_of
 from ragkit.prompts.control import unescape_control
 from ragkit.prompts.examples import AnyExample, Example, as_examples
 from ragkit.prompts.parsers.parser import Parser
@@ -44,9 +51,9 @@ class FewShot(Generic[T]):
     The prompt has one variable of kind `examples`, and one that takes the text asked about: `subject`.
 
     Raises:
-        ConfigError: If the prompt has no such variables, or its examples where the layout cannot have them, or if
-            `max_tokens` comes without a counter.
-        InputError: If an option is no variable of the prompt, or not what it takes.
+        ConfigError: If the prompt has no such variables, or its examples where the layout cannot have them, if
+            `max_tokens` comes without a counter, or if the selector is none.
+        InputError: If an option is no variable of the prompt, or not what it takes, or the text or the examples.
 
     Example:
         >>> from ragkit.prompts.tasks.sentiment import sentiment
@@ -68,13 +75,17 @@ class FewShot(Generic[T]):
     """The prompt's variable that takes the text asked about."""
     max_tokens: int | None = None
     """The most the messages may take; examples that have no room are not shown. None for no bound."""
-    counter: TokenCounter | None = field(default=None, repr=False)
-    """Counts them; needed with `max_tokens`."""
+    counter: Counted = field(default=None, repr=False)
+    """Counts them, needed with `max_tokens`: the chat model, its name, or a `TokenCounter`."""
     seed: int | None = None
     """Of the mark around documents, as `Prompt.render` takes it; None draws a new one each time."""
 
     def __post_init__(self) -> None:
         _check_variables(self.prompt, self.subject)
+        chooser: object = self.selector
+        if not isinstance(chooser, Selector):
+            got = type(chooser).__name__
+            raise ConfigError(f"a selector has `select` and `card`, got {got}: wrap examples in FixedSelector.")
         if self.layout not in get_args(Layout):
             raise ConfigError(f"layout must be one of {', '.join(get_args(Layout))}, got {shorten(repr(self.layout))}.")
         if self.layout == "turns" and Section("slot", self.examples_variable) not in self.prompt.sections:
@@ -83,7 +94,8 @@ class FewShot(Generic[T]):
                 f"{{{{{self.examples_variable}}}}} a section of its own."
             )
         if self.max_tokens is not None and self.counter is None:
-            raise ConfigError("max_tokens needs a counter: pass counter=counter_for(model), or of a model counter_of.")
+            raise ConfigError("max_tokens needs a counter: pass the chat model, its name or a TokenCounter.")
+        self._refuse_own(self.options)
         self.laid_out  # noqa: B018  # an unknown option is an error now, not at the first question
 
     @property
@@ -108,10 +120,10 @@ class FewShot(Generic[T]):
         """Give what the prompt's variables take for `text`: itself, its examples, and `values`.
 
         Raises:
-            InputError: If `values` gives the text or the examples, which are given otherwise.
+            InputError: If `text` is none, or `values` gives it or the examples, which are given otherwise.
         """
-        if taken := next((name for name in (self.subject, self.examples_variable) if name in values), None):
-            raise InputError(f"{taken} is not given by name: the text comes first, and the selector gives examples.")
+        self._refuse_own(values)
+        self.prompt.variable(self.subject).checked(text)  # before a selector looks at it
         return {**values, self.examples_variable: self.choose(text), self.subject: text}
 
     def fitted(self, text: str, /, **values: Any) -> Fitted:
@@ -150,18 +162,20 @@ class FewShot(Generic[T]):
         /,
         *,
         model: Any = None,  # a chat model, a chain with one, or a SPEC
-        values: Mapping[str, Any] | None = None,
         reply_tokens: int | None = None,
         prices: PriceTable | None = None,
+        **values: Any,
     ) -> Explanation:
-        """Say what would be sent, what it takes and costs, and what was left out for the budget; calls no model.
+        """Say what would be sent, what it takes and costs, and what was left out for the budget.
+
+        Calls no chat model; a selector that compares by embeddings embeds `text`.
 
         Args:
             text: What is asked about.
             model: Whose price counts and, where there is no budget, whose tokens; None for `counter`, or an estimate.
-            values: Of the prompt's other variables.
             reply_tokens: How long a reply to reckon with.
             prices: Default: the table that comes with ragkit.
+            **values: As of `render`; one that is called like an argument here is given among `options`.
 
         Raises:
             InputError: Of a variable that is missing, unknown or given what its kind does not take.
@@ -169,13 +183,13 @@ class FewShot(Generic[T]):
         """
         from ragkit.prompts.explanation import explain
 
-        given = self.values(text, **(values or {}))
+        given = self.values(text, **values)
         counter = None if model is not None and self.max_tokens is None else self.counter
         return explain(
             self.laid_out,
             given,
             model=model,
-            counter=counter,
+            counter=None if counter is None else counter_of(counter),
             max_tokens=self.max_tokens,
             reply_tokens=reply_tokens,
             prices=prices,
@@ -201,17 +215,22 @@ class FewShot(Generic[T]):
                 raise
             raise OutputParseError(str(error), said) from error
 
-    def runnable(self, model: Runnable[Any, Any]) -> Runnable[str | Mapping[str, Any], T]:
+    def runnable(self, model: Runnable[Any, Any], *, structured: bool = False) -> Runnable[str | Mapping[str, Any], T]:
         """Give `prompt | model | parser` as a LangChain part: a text in, what was parsed out.
 
         The input is the text, or a mapping with it under `subject` and values of other variables.
 
         Args:
             model: Any chat model of LangChain, bound to options or with fallbacks where that is wanted.
+            structured: Hold the model to the form that the parser reads, as its `with_structured_output` does: a
+                `local:` model can then say nothing else. For a chat model itself, and replies that are JSON or labels.
+
+        Raises:
+            ConfigError: If `structured` is asked of replies that are free text, or of a model that cannot be held.
         """
         from ragkit.prompts.few_shot_chain import few_shot_chain
 
-        return few_shot_chain(self, model)
+        return few_shot_chain(self, model, structured=structured)
 
     def as_langchain(self) -> FewShotChatPrompt:
         """Give the prompt alone as a LangChain chat prompt template, for chains that stream the reply's text."""
@@ -232,6 +251,10 @@ class FewShot(Generic[T]):
     def with_prompt(self, prompt: Prompt, /) -> Self:
         """Give the same few-shot prompt with other words, such as an instruction that an optimisation found."""
         return replace(self, prompt=prompt)
+
+    def _refuse_own(self, values: Mapping[str, Any]) -> None:
+        if taken := next((name for name in (self.subject, self.examples_variable) if name in values), None):
+            raise InputError(f"{taken} is not given by name: the text comes first, and the selector gives examples.")
 
     @cached_property
     def examples_variable(self) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableLambda, RunnableParallel, run_in_executor
 from pydantic import Field
 
-from ragkit.errors import InputError, OutputParseError
+from ragkit.errors import ConfigError, InputError, OutputParseError
 from ragkit.prompts.few_shot import FewShot
 from ragkit.prompts.langchain import ChatPrompt
+from ragkit.prompts.parsers.labels import LabelParser
 from ragkit.prompts.parsers.langchain import UnreadableOutputError
 
 __all__ = ["FewShotChatPrompt", "few_shot_chain"]
@@ -69,16 +72,21 @@ class FewShotChatPrompt(ChatPrompt):
         return type(self).around(replace(self.few_shot, options=options), strict=self.strict)
 
 
-def few_shot_chain(few_shot: FewShot[T], model: Runnable[Any, Any]) -> Runnable[str | Mapping[str, Any], T]:
-    """Give the whole way from a text to what was parsed.
+def few_shot_chain(
+    few_shot: FewShot[T], model: Runnable[Any, Any], *, structured: bool = False
+) -> Runnable[str | Mapping[str, Any], T]:
+    """Give the whole way from a text to what was parsed; see `FewShot.runnable`.
 
     The input is the text, or a mapping with it under the prompt's variable and values of other variables. A reply that
     cannot be read raises an error that is an `OutputParseError` and LangChain's `OutputParserException` at once.
     """
     prompt = few_shot.as_langchain()
+    answers = _held(few_shot, model) if structured else model
 
     def named(given: str | Mapping[str, Any]) -> dict[str, Any]:
-        return {few_shot.subject: given} if isinstance(given, str) else dict(given)
+        if isinstance(given, Mapping):
+            return dict(given)
+        return {few_shot.subject: few_shot.prompt.variable(few_shot.subject).checked(given)}
 
     def read(asked: Mapping[str, Any]) -> T:
         try:
@@ -86,6 +94,36 @@ def few_shot_chain(few_shot: FewShot[T], model: Runnable[Any, Any]) -> Runnable[
         except OutputParseError as error:
             raise UnreadableOutputError(str(error), error.raw_output) from error
 
-    asked = RunnableParallel(values=RunnableLambda(dict), reply=prompt | model)
+    asked = RunnableParallel(values=RunnableLambda(dict), reply=prompt | answers)
     chain: Runnable[str | Mapping[str, Any], T] = RunnableLambda(named) | asked | RunnableLambda(read)
     return chain.with_config(run_name=f"few-shot {few_shot.prompt.name}")
+
+
+def _held(few_shot: FewShot[Any], model: Runnable[Any, Any]) -> Runnable[Any, str]:
+    """Give a model that is held to the schema of the replies, and says their text whichever way it is held."""
+    parser = few_shot.parser
+    schema = parser.held_schema if isinstance(parser, LabelParser) else parser.schema
+    if schema is None:
+        raise ConfigError(f"replies to prompt {few_shot.prompt.name} are free text: leave structured=True out.")
+    if not isinstance(model, BaseChatModel):
+        raise ConfigError(
+            f"structured=True needs a chat model itself, got a {type(model).__name__}: give the model its options, and "
+            "add fallbacks and retries to what runnable() gives."
+        )
+    try:
+        held: Runnable[Any, Any] = model.with_structured_output({"title": "reply", **schema}, include_raw=True)
+    except NotImplementedError as error:
+        raise ConfigError(
+            f"{type(model).__name__} cannot be held to a schema: leave structured=True out, or take another model."
+        ) from error
+    text: Runnable[Any, str] = RunnableLambda(_said)
+    return held | text
+
+
+def _said(given: Mapping[str, Any]) -> str:
+    """Give the reply's text, or what it calls its one tool with: some models are held by a tool that takes the form."""
+    message = given["raw"]
+    whole, broken = message.tool_calls, message.invalid_tool_calls
+    if whole:
+        return json.dumps(whole[0]["args"], ensure_ascii=False)
+    return (broken[0]["args"] or "") if broken else str(message.text)

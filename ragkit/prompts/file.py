@@ -21,9 +21,9 @@ r"""A prompt is a Markdown file that a person can read, edit and compare.
 
 The front matter is YAML; a variable is its kind, or a mapping of the fields of `Variable`. A section begins at a
 heading of the first level that is a role (`# system`, `# user`, `# assistant`) or a slot (`# {{examples}}`) and nothing
-else; a slot has no text. All other headings are text. A line of text that would be such a heading is written with a
-backslash before it (`\# user`), and one that has backslashes there with one more. Slots and their escape are those of
-`Template`.
+else; a slot has no text. What is nearly one (`## user`, `# Human`, `#user:`) is refused, all other headings are text. A
+line of text that would be taken for one is written with a backslash before it (`\# user`), and one that has backslashes
+there with one more. Slots and their escape are those of `Template`.
 """
 
 from __future__ import annotations
@@ -44,18 +44,25 @@ from ragkit.prompts.variable import REQUIRED, Role, Variable
 __all__ = ["parse_prompt", "read_prompt", "write_prompt"]
 
 _FRONT = re.compile(r"---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_HEADING = re.compile(r"(\\*)# +(?:(system|user|assistant)|\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\})[ \t]*", re.I)
+_SLOT = r"\{\{[ \t]*([A-Za-z_][A-Za-z0-9_]*)[ \t]*\}\}"
+_HEADING = re.compile(rf"#[ \t]+(?:(system|user|assistant)|{_SLOT})[ \t]*", re.I)
+# Also what one writes who remembers it half: text that it would become without a word is worse than a refusal.
+_NEARLY = re.compile(
+    r"(\\*)[ \t]*(?:#+[ \t]*(?:system|user|assistant|human|ai)(?:[ \t]+(?:message|prompt))?"
+    rf"|#[ \t]*{_SLOT})[ \t:#]*",
+    re.I,
+)
 _ROLES: Mapping[str, Role] = {"system": "system", "user": "user", "assistant": "assistant"}
 
 
-def read_prompt(path: Path) -> Prompt:
+def read_prompt(path: str | Path) -> Prompt:
     """Read a prompt file.
 
     Raises:
         ConfigError: Naming the file and the line that is wrong.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"it is not UTF-8 ({error.reason})"
         raise ConfigError(f"prompt file {path} cannot be read: {reason}.") from error
@@ -76,7 +83,7 @@ def parse_prompt(text: str, *, origin: str = "") -> Prompt:
     where = origin or "prompt text"
     match = _FRONT.match(text)
     if match is None:
-        raise fault_at(where, 1, "a prompt file begins with front matter between two lines of ---, and has none.")
+        raise fault_at(where, 1, _no_front(text))
     front = Front.read(match[1], where)
     body = list(_sections(text[match.end() :], text.count("\n", 0, match.end()) + 1, where))
     variables, sections = front.variables(), tuple(section for section, _ in body)
@@ -116,7 +123,7 @@ def _fields(variable: Variable) -> dict[str, Any]:
 def _written(section: Section) -> str:
     if section.role == "slot":
         return f"# {{{{{section.text}}}}}\n"
-    lines = [f"\\{line}" if _HEADING.fullmatch(line) else line for line in section.text.split("\n")]
+    lines = [f"\\{line}" if _NEARLY.fullmatch(line) else line for line in section.text.split("\n")]
     return "\n".join([f"# {section.role}", "", *lines, ""])
 
 
@@ -126,8 +133,8 @@ def _sections(body: str, first: int, where: str) -> Iterator[tuple[Section, int]
     start, lines = first, list[str]()
     for number, line in enumerate([*body.split("\n"), None], start=first):
         match = None if line is None else _HEADING.fullmatch(line)
-        if line is not None and (match is None or match[1]):
-            lines.append(line[1:] if match else line)
+        if line is not None and match is None:
+            lines.append(_as_text(line, number, where))
             continue
         empty = next((n for n, text in enumerate(lines) if text.strip(" \t")), len(lines))
         if heading:
@@ -139,8 +146,23 @@ def _sections(body: str, first: int, where: str) -> Iterator[tuple[Section, int]
 
 
 def _section(heading: re.Match[str], lines: list[str], where: str, first: int) -> Section:
-    if heading[2]:
-        return Section(_ROLES[heading[2].lower()], "\n".join(lines))
+    if heading[1]:
+        return Section(_ROLES[heading[1].lower()], "\n".join(lines))
     if any(text.strip(" \t") for text in lines):
-        raise fault_at(where, first, f"text below the slot {heading[3]}, which takes none: begin a section above it.")
-    return Section("slot", heading[3])
+        raise fault_at(where, first, f"text below the slot {heading[2]}, which takes none: begin a section above it.")
+    return Section("slot", heading[2])
+
+
+def _as_text(line: str, number: int, where: str) -> str:
+    """Give a line that is no heading, without the backslash that says so."""
+    match = _NEARLY.fullmatch(line)
+    if match and not match[1]:
+        advice = "write # system, # user, # assistant or # {{name}}, or \\ before it if it is text"
+        raise fault_at(where, number, f"{line.strip()!r} is nearly a heading: {advice}.")
+    return line[1:] if match else line
+
+
+def _no_front(text: str) -> str:
+    if text.startswith("---"):
+        return "front matter begins here and has no end: write a line that is only --- below it."
+    return "a prompt file begins with a line of ---, then name, version and variables, then a second line of ---."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,16 +34,12 @@ class Front:
         Raises:
             ConfigError: If it is no YAML, no mapping, or says a key twice.
         """
-        loader = _Loader(text)
         try:
+            loader = _Loader(text)
             node = loader.get_single_node()
             values = loader.construct_document(node) if node else {}
         except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: a date such as 2024-13-45
-            mark = getattr(error, "problem_mark", None)
-            problem = getattr(error, "problem", None) or "it is no YAML"
-            raise fault_at(where, _FIRST + (mark.line if mark else 0), f"front matter: {problem}.") from error
-        finally:
-            loader.dispose()
+            raise _yaml_fault(error, text, where) from error
         front = cls(values, {}, where) if isinstance(values, dict) else None
         if front is None:
             raise fault_at(where, _FIRST, f"front matter must be keys with values, got a {type(values).__name__}.")
@@ -63,7 +60,8 @@ class Front:
         self._check_keys(self.values, _KEYS)
         declared = {} if self.values.get("variables") is None else self.values["variables"]
         if not isinstance(declared, dict):
-            raise self.fault(f"variables must be names with kinds, got a {type(declared).__name__}.", "variables")
+            got = type(declared).__name__
+            raise self.fault(f"variables must be names with kinds, such as question: text, got a {got}.", "variables")
         return tuple(self._variable(name, told) for name, told in declared.items())
 
     def identity(self) -> tuple[Any, Any, Any]:
@@ -111,6 +109,14 @@ def fault_at(where: str, line: int, message: str) -> ConfigError:
     return ConfigError(f"{where}:{line}: {message}")
 
 
+def _yaml_fault(error: Exception, text: str, where: str) -> ConfigError:
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line if mark else text.count("\n", 0, getattr(error, "position", 0))
+    problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it cannot be read"
+    advice = "put a text with : # { or [ in quotes, and indent with blanks, not tabs"
+    return fault_at(where, _FIRST + line, f"front matter is no YAML ({problem}): {advice}.")
+
+
 def front_text(front: Mapping[str, Any]) -> str:
     """Write front matter, without the lines around it."""
     written: str = yaml.dump(dict(front), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
@@ -118,13 +124,25 @@ def front_text(front: Mapping[str, Any]) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads no aliases: a few lines of them can stand for more text than memory holds."""
+    """Reads texts, decimal numbers and null: a label `no`, `on`, `12:30` or `2024-01-01` is what it looks like.
+
+    It reads no aliases: a few lines of them can stand for more text than memory holds.
+    """
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]  # PyYAML's types are not complete
             raise yaml.composer.ComposerError(None, None, "aliases are not read", mark)
         return super().compose_node(parent, index)
+
+
+_Loader.yaml_implicit_resolvers = {}  # not the many forms that YAML 1.1 reads into plain words
+for _kind, _form, _first in (
+    ("null", r"(?:~|null|)$", ["~", "n", ""]),
+    ("int", r"[-+]?(?:0|[1-9][0-9]*)$", "-+0123456789"),
+    ("float", r"(?:[-+]?[0-9]+\.[0-9]*(?:[eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan)$", "-+.0123456789"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_form), list(_first))
 
 
 class _Dumper(yaml.SafeDumper):

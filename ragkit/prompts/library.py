@@ -1,4 +1,13 @@
-"""Prompts by name: those that come with ragkit, and a folder of your own that replaces them."""
+"""Prompts by name: those that come with ragkit, and a folder of your own that replaces them.
+
+The command line and `ragkit.chat_model` look into the folder that RAGKIT_PROMPTS names. Library code reads no
+environment; there a prompt is handed to whoever uses it, after `ragkit prompts export prompts`:
+
+    sentiment().with_prompt(load_prompt("sentiment", folder="prompts"))
+    SummaryOptions(prompt=load_prompt("summarise-conversation", folder="prompts"))
+    LocalChatModel(model=…, tool_prompt=load_prompt("call-tools", folder="prompts"))
+    ChatJudge(model, JudgePrompt.load(folder="prompts"))
+"""
 
 from __future__ import annotations
 
@@ -20,7 +29,7 @@ BUILT_IN = "built in"
 _SUFFIX = ".md"
 
 
-def load_prompt(name: str, *, folder: Path | None = None) -> Prompt:
+def load_prompt(name: str, *, folder: str | Path | None = None) -> Prompt:
     """Read a prompt by name.
 
     Args:
@@ -44,7 +53,7 @@ def load_prompt(name: str, *, folder: Path | None = None) -> Prompt:
     return prompt
 
 
-def prompts(*, folder: Path | None = None) -> list[Prompt]:
+def prompts(*, folder: str | Path | None = None) -> list[Prompt]:
     """Read all prompts, sorted by name: of `folder` where it has one of that name, else the built-in one.
 
     Raises:
@@ -54,7 +63,7 @@ def prompts(*, folder: Path | None = None) -> list[Prompt]:
     return [load_prompt(name, folder=folder) for name in sorted(names)]
 
 
-def prompt_text(name: str, *, folder: Path | None = None) -> str:
+def prompt_text(name: str, *, folder: str | Path | None = None) -> str:
     """Give the file of a prompt as it is, to be read, or copied and changed.
 
     Raises:
@@ -85,12 +94,12 @@ def _texts() -> Traversable:
     return files("ragkit.prompts") / "texts"
 
 
-def _own_files(folder: Path | None) -> Iterator[Path]:
+def _own_files(folder: str | Path | None) -> Iterator[Path]:
     if folder is None:
         return
-    if not folder.is_dir():
+    if not Path(folder).is_dir():
         raise ConfigError(f"there is no folder {folder} of prompts: create it, or export prompts into it.")
-    for path in sorted(folder.iterdir()):
+    for path in sorted(Path(folder).iterdir()):
         is_prompt = path.suffix == _SUFFIX and path.name[0] != "." and path.name.lower() != "readme.md"
         if is_prompt and path.is_file():
             yield path

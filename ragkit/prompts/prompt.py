@@ -55,6 +55,10 @@ class Prompt:
     def __post_init__(self) -> None:
         for name in ("variables", "sections", "filled"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        for name, kind in (("variables", Variable), ("sections", Section)):
+            if other := next((item for item in getattr(self, name) if not isinstance(item, kind)), None):
+                got = type(other).__name__
+                raise ConfigError(f"the {name} of a prompt are values of {kind.__name__}, got one of type {got}.")
         if flaw := next(identity_flaws(self.name, self.version, self.about), None):
             raise ConfigError(flaw.message)
         if flaw := next(flaws(self.variables, self.sections), None):
@@ -153,6 +157,19 @@ class Prompt:
         """
         rest = tuple(section for section in self.sections if section.role != "system")
         return replace(self, version=self.version + 1, sections=(Section("system", text), *rest), origin="")
+
+    def only_system(self, variable: str) -> Prompt:
+        """Give this prompt, seen to be one system section with one variable of kind option.
+
+        Raises:
+            ConfigError: If it is more, or less.
+        """
+        kinds = [(item.name, item.kind) for item in self.variables]
+        if [section.role for section in self.sections] != ["system"] or kinds != [(variable, "option")]:
+            raise ConfigError(
+                f"prompt {self.name} must be one system section with the variable {variable} of kind option alone."
+            )
+        return self
 
     def with_examples_as_text(self) -> Prompt:
         """Give a copy in which examples that are turns of their own stand in the next user section, as text.

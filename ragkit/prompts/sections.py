@@ -109,7 +109,8 @@ def _misplaced(name: str, known: Mapping[str, Variable], role: Role) -> str:
     variable = known[name]
     if role in variable.places:
         return ""
-    places = " or ".join("a section of its own" if place == "slot" else place for place in variable.places)
+    own = f"a section of its own (# {{{{{name}}}}})"
+    places = " or ".join(own if place == "slot" else place for place in variable.places)
     here = "as a section of its own" if role == "slot" else f"in the {role} section"
     return f"variable {name} of kind {variable.kind} may not stand {here}: expected {places}."
 

@@ -11,7 +11,8 @@ __all__ = ["Piece", "Slot", "Template"]
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 # Backslashes before a slot are its escape and come in pairs, as in most languages; anywhere else they are text.
-_SLOT = re.compile(rf"(\\*)\{{\{{[ \t]*({_NAME})[ \t]*\}}\}}")
+# The look behind lets no match begin inside a row of them, which would cost the square of its length.
+_SLOT = re.compile(rf"(?<!\\)(\\*)\{{\{{[ \t]*({_NAME})[ \t]*\}}\}}")
 
 
 class Slot(NamedTuple):

@@ -29,7 +29,7 @@ def test_readme_examples_print_what_they_say(
     monkeypatch.setenv("RAGKIT_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     names: dict[str, object] = {}
     examples = EXAMPLE.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert len(examples) == 5
+    assert len(examples) == 7
     for code, output in examples:
         assert run(code, names) == output
 

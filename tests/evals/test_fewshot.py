@@ -53,7 +53,10 @@ def test_every_set_is_measured_in_every_way(small_data: Path, name: str, texts: 
     assert isinstance(second, Table)
     assert [row[0] for row in first.rows] == PREDICTORS
     assert [row[0] for row in second.rows] == PREDICTORS[3:]
-    assert measured(name, small_data, 2, None, ENCODER) == report
+
+
+def test_the_same_arguments_give_the_same_numbers(small_data: Path) -> None:
+    assert measured("sst2", small_data, 2, 2, ENCODER) == measured("sst2", small_data, 2, 2, ENCODER)
 
 
 def test_near_examples_find_the_label_that_far_ones_do_not(small_data: Path) -> None:
@@ -61,6 +64,19 @@ def test_near_examples_find_the_label_that_far_ones_do_not(small_data: Path) -> 
     assert isinstance(table, Table)
     right = {str(row[0]): row[2].value for row in table.rows if isinstance(row[2], Interval)}
     assert (right["similarity"], right["n-gram overlap"], right["fixed, spread evenly"]) == (1.0, 1.0, 0.5)
+
+
+def test_a_text_without_an_example_is_left_out_and_told(small_data: Path) -> None:
+    (small_data / "banking77/test.csv").write_text(
+        "text,category\nmy card is lost,lost_card\nlate top up,late_top_up\n"
+    )
+    report = measured("banking77", small_data, 1, None, ENCODER)  # the first text is the one fixed example
+    assert report.notes == ("fixed, spread evenly: only 50.0% had an example.",)
+    table = report.sections[0]
+    assert isinstance(table, Table)
+    (accuracy,) = [row[2] for row in table.rows if row[0] == "fixed, spread evenly"]
+    assert isinstance(accuracy, Interval)
+    assert accuracy.value == 0.0
 
 
 def test_each_label_has_one_example_where_fewer_are_asked_for() -> None:

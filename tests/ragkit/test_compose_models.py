@@ -191,3 +191,14 @@ def test_a_model_that_runs_here_is_free_and_decodes_under_the_schema(folder: Pat
     written = "".join(said.text.split())  # a model of random weights may spend its tokens on white space
     assert written
     assert any(whole.startswith(written) for whole in ('{"verdict":"yes"}', '{"verdict":"no"}'))
+
+
+def test_the_users_own_prompts_are_told_to_models(server: LoopbackServer, folder: Path, tmp_path: Path) -> None:
+    front = "---\nname: {}\nversion: 2\nvariables: {{{}: option}}\n---\n# system\nMine: {{{{{}}}}}\n"
+    for name, variable in (("reply-schema", "schema"), ("call-tools", "tools")):
+        (tmp_path / f"{name}.md").write_text(front.format(name, variable, variable), encoding="utf-8")
+    evaluated_model("openai:mine", settings=settings(openai_base_url=server.url, prompts=tmp_path)).reply(ASKED)
+    assert server.requests[0].json["messages"][0]["content"].startswith("Mine: {")
+    model: Any = ragkit.chat_model(f"local:{folder}", settings=Settings(prompts=tmp_path))
+    assert model.tool_prompt.origin == str(tmp_path / "call-tools.md")
+    assert model.card["tool_prompt"] == model.tool_prompt.sha256

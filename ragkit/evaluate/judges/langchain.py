@@ -15,6 +15,7 @@ from langsmith import tracing_context
 from ragkit.errors import ConfigError, InputError, ModelError, shorten
 from ragkit.evaluate.chat import Ask, Message, Reply
 from ragkit.prompts.library import load_prompt
+from ragkit.prompts.prompt import Prompt
 
 __all__ = ["LangChainChat", "plain_messages"]
 
@@ -36,6 +37,7 @@ class LangChainChat:
         *,
         parameters: Mapping[str, Any] | None = None,
         schema: Literal["prompt", "response_format"] = "prompt",
+        schema_prompt: Prompt | None = None,
         usd_per_million: tuple[float, float] = (0.0, 0.0),
         cost: Callable[[Mapping[str, Any]], float | None] | None = None,
     ) -> None:
@@ -48,17 +50,19 @@ class LangChainChat:
                 for some classes is nothing.
             schema: How a question's JSON Schema reaches it: written under the system message, or as OpenAI's
                 `response_format`, for providers that decode under it.
+            schema_prompt: How it is written under the system message; None for ragkit's `reply-schema`.
             usd_per_million: Price of a million tokens read and written, in US dollars.
             cost: Gives what a reply costs in US dollars by its `usage_metadata`, None where it is unpriced; takes the
                 place of `usd_per_million`.
 
         Raises:
-            ConfigError: If `schema` is neither.
+            ConfigError: If `schema` is neither, or `schema_prompt` has other variables than `reply-schema`.
         """
         if schema not in ("prompt", "response_format"):
             raise ConfigError(f"schema must be 'prompt' or 'response_format', got {shorten(repr(schema))}.")
         self._model = model
         self._schema = schema
+        self._schema_prompt = (schema_prompt or load_prompt("reply-schema")).only_system("schema")
         self._cost = cost or _flat_price(*usd_per_million)
         told = _told(model) if parameters is None else dict(parameters)
         kind = type(model)
@@ -67,6 +71,7 @@ class LangChainChat:
             "class": f"{kind.__module__}.{kind.__qualname__}",
             "parameters": told,
             "schema": schema,
+            **({"schema_prompt": schema_prompt.sha256} if schema_prompt else {}),
         }
 
     def reply(self, ask: Ask) -> Reply:
@@ -105,7 +110,7 @@ class LangChainChat:
         if ask.schema is None or self._schema == "response_format":
             return list(ask.messages)
         form = json.dumps(ask.schema, ensure_ascii=False, sort_keys=True)
-        (wanted,) = plain_messages(load_prompt("reply-schema").render({"schema": form}))
+        (wanted,) = plain_messages(self._schema_prompt.render({"schema": form}))
         first, *others = ask.messages
         if first.role == "system":
             return [Message("system", f"{first.content}\n\n{wanted.content}"), *others]

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from ragkit.errors import ConfigError, OutputParseError, shorten
+from ragkit.errors import ConfigError
 from ragkit.evaluate.chat import Message
 from ragkit.evaluate.judge import Claim
 from ragkit.evaluate.judges.langchain import plain_messages
 from ragkit.prompts.library import load_prompt
+from ragkit.prompts.parsers.objects import json_parser
 from ragkit.prompts.prompt import Prompt
 
 __all__ = ["SUPPORT_VALUES", "JudgePrompt"]
@@ -24,14 +23,6 @@ SUPPORT_VALUES: Mapping[str, float] = {"supported": 1.0, "partly supported": 0.5
 """What the verdicts of `judge-support` are worth."""
 
 _VARIABLES = {"claim", "evidence", "question"}
-_FENCE = "```"
-
-
-class _Said(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    reason: str
-    verdict: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +50,7 @@ class JudgePrompt:
             )
 
     @classmethod
-    def load(cls, name: str = "judge-support", *, folder: Path | None = None) -> JudgePrompt:
+    def load(cls, name: str = "judge-support", *, folder: str | Path | None = None) -> JudgePrompt:
         """Read a prompt by name.
 
         Args:
@@ -99,26 +90,9 @@ class JudgePrompt:
         """Give what a reply's verdict is worth.
 
         Args:
-            text: One JSON object, bare or as the only code block of the reply.
+            text: One JSON object, bare or in the only code block of the reply, after thoughts or not.
 
         Raises:
             OutputParseError: If it is anything else.
         """
-        try:
-            said = _Said.model_validate_json(_bare(text))
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            raise OutputParseError(f"{where + ': ' if where else ''}{first['msg']}", text) from error
-        if said.verdict not in self.values:
-            expected = ", ".join(f'"{verdict}"' for verdict in self.values)
-            raise OutputParseError(f"the verdict is {shorten(repr(said.verdict))}; expected one of {expected}", text)
-        return self.values[said.verdict]
-
-
-def _bare(text: str) -> str:
-    """Take off the fence of a reply that is one code block: the one ornament that leaves no doubt what is meant."""
-    inner = text.strip()
-    if inner.startswith(_FENCE) and inner.endswith(_FENCE) and inner.count(_FENCE) == 2:
-        return inner.removeprefix(_FENCE).removeprefix("json").removesuffix(_FENCE)
-    return inner
+        return self.values[json_parser(self.schema).parse(text)["verdict"]]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 from ragkit.encoder import Encoder
-from ragkit.errors import ModelError
+from ragkit.errors import ModelError, OutputParseError
 from ragkit.evaluate.chat import Ask, ChatModel
 from ragkit.evaluate.judges.langchain import plain_messages
 from ragkit.evaluate.measures.relevancy import answer_relevancy
 from ragkit.evaluate.outcome import Outcome, Unscored
 from ragkit.prompts.library import load_prompt
+from ragkit.prompts.parsers.objects import json_parser
 from ragkit.prompts.prompt import Prompt
 
 __all__ = ["ask_answer_relevancy"]
@@ -22,6 +20,7 @@ _SCHEMA = {
     "required": ["question", "noncommittal"],
     "additionalProperties": False,
 }
+_UNREADABLE = Unscored("the question generator gave no JSON")
 
 
 def ask_answer_relevancy(
@@ -43,27 +42,20 @@ def ask_answer_relevancy(
     if not answer.strip():
         return Unscored("empty answer")
     messages = plain_messages((prompt or load_prompt("answer-relevancy")).render({"answer": answer}, seed=0))
+    parser = json_parser(_SCHEMA)
     made, evasive = [], []
     for sample in range(samples):
         try:
             reply = model.reply(Ask(messages=messages, schema=_SCHEMA, sample=sample)).text
         except ModelError:
             return Unscored("the model failed")
-        parsed = _parse(reply)
-        if parsed is None:
-            return Unscored("the question generator gave no JSON")
-        made.append(parsed[0])
-        evasive.append(parsed[1])
+        try:
+            said = parser.parse(reply)
+        except OutputParseError:
+            return _UNREADABLE
+        if not said["question"].strip():
+            return _UNREADABLE
+        made.append(said["question"])
+        evasive.append(said["noncommittal"])
     vectors = encoder.encode_documents([question, *made])
     return answer_relevancy(vectors[0], vectors[1:], evasive)
-
-
-def _parse(reply: str) -> tuple[str, bool] | None:
-    try:
-        document: Any = json.loads(reply)
-    except ValueError:
-        return None
-    if not isinstance(document, dict):
-        return None
-    question, evasive = document.get("question"), document.get("noncommittal")
-    return (question, evasive) if isinstance(question, str) and question and isinstance(evasive, bool) else None

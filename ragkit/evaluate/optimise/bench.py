@@ -7,10 +7,13 @@ from contextlib import closing
 from dataclasses import replace
 from typing import Any, TypeAlias
 
+from langchain_core.language_models.chat_models import BaseChatModel
+
 from ragkit.errors import ContextLengthError, InputError, ModelError, OutputParseError
 from ragkit.evaluate.blocks import at_least_one, worked
 from ragkit.evaluate.chat import Ask, ChatModel, Reply
-from ragkit.evaluate.judges.langchain import plain_messages
+from ragkit.evaluate.judges.langchain import LangChainChat, plain_messages
+from ragkit.evaluate.judges.recorded import RecordedModel, Replies
 from ragkit.evaluate.optimise.candidates import Candidate
 from ragkit.evaluate.optimise.scoring import TOO_LONG, UNREADABLE, Answer, TaskMeasure, compared, measured, value
 from ragkit.evaluate.optimise.split import row_name
@@ -20,7 +23,7 @@ from ragkit.evaluate.usage import Usage, usage_of
 from ragkit.prompts.examples import Example
 from ragkit.prompts.few_shot import FewShot
 
-__all__ = ["Bench", "Till", "Values", "as_ask", "no_values"]
+__all__ = ["Bench", "Till", "Values", "as_ask", "as_chat", "no_values"]
 
 Values: TypeAlias = Callable[[Example], Mapping[str, Any]]  # Any: what the prompt's variables take
 """From a row to the values of further variables of the prompt, such as the documents a question is about."""
@@ -235,6 +238,28 @@ def as_ask(builder: FewShot[Any], text: str, values: Mapping[str, Any]) -> Ask:
     """
     seeded = builder if builder.seed is not None else replace(builder, seed=_SEED)
     return Ask(messages=plain_messages(seeded.render(text, **values)), schema=builder.parser.schema)
+
+
+def as_chat(model: ChatModel | BaseChatModel, replies: Replies | None = None) -> ChatModel:
+    """Give whom to ask: a LangChain model is wrapped, and what a model says is kept in `replies`.
+
+    Raises:
+        InputError: If it is no chat model, or a LangChain model without a name whose replies are to be kept.
+    """
+    kind = type(model).__name__
+    if isinstance(model, BaseChatModel):
+        if replies is not None:
+            raise InputError(
+                f"replies are kept by the name of their model, and a {kind} may not tell all that decides what it "
+                "says: pass LangChainChat(model, name=...)."
+            )
+        return LangChainChat(model, kind, cost=lambda usage: None)  # no price was named: unpriced, not free
+    if not hasattr(model, "reply"):
+        raise InputError(
+            f"expected a LangChain chat model or a ragkit.evaluate.chat.ChatModel, got one of type {kind}; of a SPEC, "
+            "ragkit.compose.evaluated_model makes one."
+        )
+    return model if replies is None else RecordedModel(replies, model)
 
 
 def _reply(model: ChatModel, ask: Ask) -> Reply | ModelError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from ragkit.disk.files import atomic_write
 from ragkit.encoder import Encoder
@@ -27,13 +27,24 @@ T = TypeVar("T")
 Card = Mapping[str, Any]
 Make = Callable[[Sequence[Example], Card, Encoder | None], Selector]
 
-_RESULT, _EXAMPLES = "optimised.json", "examples.jsonl"
+
+class _Files(NamedTuple):
+    """Where the result for one prompt is; a folder may hold those for others too."""
+
+    prompt: Path
+    examples: Path
+    result: Path
+
+    @classmethod
+    def of(cls, folder: str | Path, name: str) -> Self:
+        return cls(*(Path(folder) / f"{name}.{kind}" for kind in ("md", "examples.jsonl", "optimised.json")))
 
 
-def write_optimised(found: Optimised[Any], folder: Path) -> None:
-    """Write what a search found: `NAME.md` (the prompt), `examples.jsonl` and `optimised.json` (the trail).
+def write_optimised(found: Optimised[Any], folder: str | Path) -> None:
+    """Write what a search found: `NAME.md` (the prompt), `NAME.examples.jsonl` and `NAME.optimised.json` (the trail).
 
-    The folder, made if it is missing, can be given wherever ragkit takes a folder of prompts.
+    The folder, made if it is missing, can be given wherever ragkit takes a folder of prompts, and can hold others; a
+    prompt of the same name in it is replaced.
 
     Raises:
         ConfigError: If the prompt holds values that no file can.
@@ -45,13 +56,14 @@ def write_optimised(found: Optimised[Any], folder: Path) -> None:
         raise InputError(f"the examples of a {type(selector).__name__} cannot be written: it shows none of its own.")
     prompt = write_prompt(found.best.prompt)
     document = json.dumps(found.as_dict(), ensure_ascii=False, indent=2, allow_nan=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic_write(folder / f"{found.best.prompt.name}.md", prompt.encode())
-    atomic_write(folder / _EXAMPLES, write_examples(examples).encode())
-    atomic_write(folder / _RESULT, document.encode("utf-8", "backslashreplace") + b"\n")
+    files = _Files.of(folder, found.best.prompt.name)
+    files.prompt.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(files.prompt, prompt.encode())
+    atomic_write(files.examples, write_examples(examples).encode())
+    atomic_write(files.result, document.encode("utf-8", "backslashreplace") + b"\n")
 
 
-def read_optimised(folder: Path, builder: FewShot[T], *, encoder: Encoder | None = None) -> FewShot[T]:
+def read_optimised(folder: str | Path, builder: FewShot[T], *, encoder: Encoder | None = None) -> FewShot[T]:
     """Give `builder` with the prompt and the examples that `write_optimised` wrote.
 
     Args:
@@ -64,11 +76,12 @@ def read_optimised(folder: Path, builder: FewShot[T], *, encoder: Encoder | None
         ConfigError: If the prompt file is wrong, the selector is not one of ragkit's, or it needs an encoder and there
             is none, or another one.
     """
-    card = _selector_card(folder / _RESULT)
-    prompt = read_prompt(folder / f"{builder.prompt.name}.md")
-    examples = read_examples(folder / _EXAMPLES)
+    files = _Files.of(folder, builder.prompt.name)
+    card = _selector_card(files.result)
+    prompt = read_prompt(files.prompt)
+    examples = read_examples(files.examples)
     if examples_digest(examples) != card.get("sha256"):
-        raise LoadError(str(folder / _EXAMPLES), f"it does not hold the examples of {_RESULT}: write both again.")
+        raise LoadError(str(files.examples), f"it does not hold the examples of {files.result.name}: write both again.")
     return builder.with_prompt(prompt).with_selector(_selector(examples, card, encoder))
 
 

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from langchain_core.language_models.chat_models import BaseChatModel
+
 from ragkit.errors import ConfigError, ModelError, OutputParseError
 from ragkit.evaluate.blocks import at_least_one
 from ragkit.evaluate.chat import Ask, ChatModel
 from ragkit.evaluate.judges.langchain import plain_messages
-from ragkit.evaluate.optimise.bench import Till
+from ragkit.evaluate.optimise.bench import Till, as_chat
 from ragkit.evaluate.optimise.candidates import Refused
 from ragkit.prompts.examples import Example
 from ragkit.prompts.few_shot import FewShot
@@ -31,7 +33,7 @@ __all__ = ["Proposer", "proposals"]
 class Proposer:
     """A model that writes instructions. It is asked once."""
 
-    model: ChatModel = field(repr=False)
+    model: ChatModel | BaseChatModel = field(repr=False)
     count: int = 4
     """Instructions it is asked for, at least 1."""
     shown: int = 6
@@ -67,7 +69,8 @@ def proposals(
     examples = "\n\n".join(f"{example.input}\n=> {example.output}" for example in shown)
     values = {"count": proposer.count, "instruction": instruction, "examples": examples}
     form = json_parser({"type": "array", "items": {"type": "string"}})
-    (reply,) = till.replies(proposer.model, [Ask(messages=plain_messages(proposer.prompt.render(values, seed=seed)))])
+    ask = Ask(messages=plain_messages(proposer.prompt.render(values, seed=seed)))
+    (reply,) = till.replies(as_chat(proposer.model), [ask])
     try:
         if isinstance(reply, ModelError):
             raise reply

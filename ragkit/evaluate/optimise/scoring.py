@@ -93,13 +93,18 @@ def value(measure: TaskMeasure, answers: Sequence[Answer]) -> float:
 
 
 def compared(measure: TaskMeasure, before: Sequence[Answer], after: Sequence[Answer], *, seed: int = 0) -> Paired:
-    """Compare answers to the same rows, over those on which the model failed on neither side."""
+    """Compare answers to the same rows, over those on which the model failed on neither side.
+
+    The p of a measure of the whole run is that of swapped answers: the bootstrap's would call two prompts that are as
+    good as each other different in 13 of 100 comparisons of 77 classes on 60 rows, where 5 are promised.
+    """
     both = [pair for pair in zip(before, after, strict=True) if not (pair[0].failed or pair[1].failed)]
     if measure.whole is None or not both:
-        left, right = ([_worth(measure, pair[side]) for pair in both] for side in (0, 1))
-        return compare_paired(left, right, seed=seed)
-    first, second = (measure.whole([pair[side] for pair in both]) for side in (0, 1))
-    return compare_statistic(first, second, len(both), seed=seed)
+        values = ([_worth(measure, pair[side]) for pair in both] for side in (0, 1))
+        return compare_paired(*values, seed=seed)
+    left, right = ([pair[side] for pair in both] for side in (0, 1))
+    whole, pooled = measure.whole, measure.whole([*left, *right])
+    return compare_statistic(whole(left), whole(right), len(both), pooled=pooled, seed=seed)
 
 
 def measure_named(name: str) -> TaskMeasure:

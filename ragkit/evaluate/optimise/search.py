@@ -26,8 +26,8 @@ from langchain_core.language_models.chat_models import BaseChatModel
 
 from ragkit.errors import InputError
 from ragkit.evaluate.chat import ChatModel
-from ragkit.evaluate.judges.recorded import RecordedModel, Replies
-from ragkit.evaluate.optimise.bench import Bench, Till, Values, no_values
+from ragkit.evaluate.judges.recorded import Replies
+from ragkit.evaluate.optimise.bench import Bench, Till, Values, as_chat, no_values
 from ragkit.evaluate.optimise.candidates import Candidate, Greedy, Refused, Selection, candidates_of
 from ragkit.evaluate.optimise.greedy import grown, race
 from ragkit.evaluate.optimise.halving import Rung, halve
@@ -48,14 +48,14 @@ _HELD_OUT_SHARE = 4  # of the calls, for each of the start and the winner at mos
 
 def optimise(
     builder: FewShot[T],
-    model: ChatModel,
+    model: ChatModel | BaseChatModel,
     rows: Split | Iterable[AnyExample],
     *,
     calls: int,
     instructions: Sequence[str] = (),
     selections: Sequence[Selection | Greedy] = (),
     proposer: Proposer | None = None,
-    measure: TaskMeasure | None = None,
+    measure: TaskMeasure | str | None = None,
     values: Values = no_values,
     level: float = 0.05,
     seed: int = 0,
@@ -66,7 +66,8 @@ def optimise(
 
     Args:
         builder: The start, and what is kept where nothing is better.
-        model: Is asked; `LangChainChat` makes one of any LangChain chat model.
+        model: Is asked; any chat model of LangChain, wrapped in a `LangChainChat` that names it where its replies are
+            kept or its cost is to be told.
         rows: Labelled rows, split by `split_rows`, or a split of yours.
         calls: Questions at most, to the model and the proposer together, failed ones included. A replay counts as it
             counted when it was asked. What the model does behind one question (a retry) is its own affair.
@@ -74,7 +75,7 @@ def optimise(
         selections: Ways to choose the examples, tried beside the builder's own, with every instruction; `Greedy` goes
             on from the best of these.
         proposer: A model that writes more instructions.
-        measure: None for the one that the builder names.
+        measure: Or the name of one; None for the one that the builder names.
         values: Gives the values of further variables of a row, such as its documents.
         level: The winner is kept if the p of the paired difference on the held-out rows is at most this.
         seed: Of the split, of the draws and of the bootstrap.
@@ -86,17 +87,19 @@ def optimise(
         The same for the same arguments and replies, whatever `workers` is.
 
     Raises:
-        InputError: If there is nothing to search, `level` is no share, a row's output is not what the builder reads, or
-            the calls are too few to measure each candidate on one row.
+        InputError: If there is nothing to search, `level` is no share, `model` is none, a row's output is not what the
+            builder reads, or the calls are too few to measure each candidate on one row.
         ConfigError: If there is no such measure.
         ModelError: If the model fails on all of the first questions.
     """
     if not 0 < level < 1:
         raise InputError(f"level must be between 0 and 1, got {level}.")
+    if isinstance(instructions, str) or isinstance(selections, Selection | Greedy):
+        raise InputError("instructions and selections are lists, got one alone: put it into brackets.")
     split = rows if isinstance(rows, Split) else split_rows(as_examples(rows), seed=seed)
-    measure = measure or measure_named(builder.measure)
+    measure = measure if isinstance(measure, TaskMeasure) else measure_named(measure or builder.measure)
     till = Till(calls, workers=workers)
-    at = partial(Bench, till, _kept(model, replies), measure, reader=builder, values=values, seed=seed)
+    at = partial(Bench, till, as_chat(model, replies), measure, reader=builder, values=values, seed=seed)
     bench, held_out = at(split.search), at(split.held_out[: max(1, calls // _HELD_OUT_SHARE)])
     proposed, unread = _proposed(proposer, builder, split.pool, till, replies, seed)
     plain = [selection for selection in selections if isinstance(selection, Selection)]
@@ -131,16 +134,7 @@ def _proposed(
 ) -> tuple[list[str], list[Refused]]:
     if proposer is None:
         return [], []
-    return proposals(replace(proposer, model=_kept(proposer.model, replies)), builder, pool, till, seed=seed)
-
-
-def _kept(model: ChatModel, replies: Replies | None) -> ChatModel:
-    if isinstance(model, BaseChatModel):
-        raise InputError(
-            f"a {type(model).__name__} does not tell what it is: pass LangChainChat(model, name=...), whose name and "
-            "parameters are part of every reply's address."
-        )
-    return model if replies is None else RecordedModel(replies, model)
+    return proposals(replace(proposer, model=as_chat(proposer.model, replies)), builder, pool, till, seed=seed)
 
 
 def _check_there_is_something(others: int, refused: Sequence[Refused]) -> None:

@@ -19,10 +19,21 @@ from ragkit.evaluate.statistics.intervals import (
 )
 from ragkit.evaluate.statistics.resampling import mean_draws, resamples
 
-__all__ = ["Statistic", "estimate", "estimate_statistic", "estimates", "mean_intervals"]
+__all__ = [
+    "Statistic",
+    "Statistics",
+    "estimate",
+    "estimate_statistic",
+    "estimate_statistics",
+    "estimates",
+    "mean_intervals",
+]
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """From weights (draws, n), how often each row counts, to the statistic of each draw (draws,), NaN where undefined."""
+
+Statistics = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""As `Statistic`, but several at once: (draws, statistics)."""
 
 _JACKKNIFE_ROWS = 2_000  # beyond, leaving one row out says nothing that an interval would show
 
@@ -95,13 +106,52 @@ def estimate_statistic(
     Returns:
         NaN throughout for n = 0, where `statistic` is not called.
     """
+    (found,) = estimate_statistics(
+        [""],
+        lambda weights: statistic(weights)[:, np.newaxis],
+        n,
+        rows=rows,
+        reasons=reasons,
+        seed=seed,
+        draws=draws,
+    ).values()
+    return found
+
+
+def estimate_statistics(
+    names: Sequence[str],
+    statistics: Statistics,
+    n: int,
+    *,
+    rows: int | None = None,
+    reasons: Mapping[str, int] | None = None,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> dict[str, Estimate]:
+    """Give several statistics of a whole run, each as `estimate_statistic` does; they share draws and what they count.
+
+    F1 of each of 77 labels in 3,080 rows takes about 2 s.
+
+    Args:
+        names: Of the statistics, in the order of their columns.
+        statistics: Called with blocks of weights, as `Statistics` says.
+        n: As in `estimate_statistic`.
+        rows: As in `estimate_statistic`.
+        reasons: As in `estimate_statistic`.
+        seed: As in `estimate_statistic`.
+        draws: As in `estimate_statistic`.
+    """
     rows, reasons = n if rows is None else rows, dict(reasons or {})
     if n == 0:
-        return _nothing(rows, reasons)
-    value = float(statistic(np.ones((1, n)))[0])
-    drawn = np.concatenate([statistic(weights) for weights in resamples(n, draws=draws, seed=seed)])
-    low, high = bca_interval(drawn, value, n=n, skew=_leave_one_out(statistic, n))
-    return Estimate(value=value, low=low, high=high, n=n, coverage=n / rows, reasons=reasons)
+        return {name: _nothing(rows, reasons) for name in names}
+    values = statistics(np.ones((1, n)))[0]
+    drawn = _by_line([statistics(weights) for weights in resamples(n, draws=draws, seed=seed)])
+    skews = _leave_one_out(statistics, n) or [0.0] * len(names)
+    found: dict[str, Estimate] = {}
+    for name, value, line, skew in zip(names, values, drawn, skews, strict=True):
+        low, high = bca_interval(line, float(value), n=n, skew=skew)
+        found[name] = Estimate(value=float(value), low=low, high=high, n=n, coverage=n / rows, reasons=reasons)
+    return found
 
 
 def mean_intervals(
@@ -161,10 +211,15 @@ def _described(column: Sequence[Outcome], mean: float, low: float, high: float) 
     return Estimate(value=mean, low=low, high=high, n=n, coverage=coverage, reasons=reasons)
 
 
-def _leave_one_out(statistic: Statistic, n: int) -> float:
+def _leave_one_out(statistics: Statistics, n: int) -> list[float]:
+    """Give the acceleration of each statistic; none where there are too few rows, or more than would show."""
     if not 2 < n <= _JACKKNIFE_ROWS:
-        return 0.0
-    without = np.concatenate([statistic(1 - block) for block in np.array_split(np.eye(n), -(-n * n // 500_000))])
-    known = without[~np.isnan(without)]
+        return []
+    without = _by_line([statistics(1 - block) for block in np.array_split(np.eye(n), -(-n * n // 500_000))])
     # Leaving out a row that raises the statistic lowers it.
-    return acceleration(-known) if known.size == n else 0.0
+    return [0.0 if np.isnan(line).any() else acceleration(-line) for line in without]
+
+
+def _by_line(blocks: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Give blocks of (draws, statistics) as (statistics, draws), each line in one piece: it sums as it would alone."""
+    return np.ascontiguousarray(np.concatenate(blocks).T)

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ragkit.evaluate.measures.rouge import ROUGE_MEASURES, Rouge
 from ragkit.evaluate.measures.translation import corpus_bleu, corpus_chrf, sentence_chrf
 from ragkit.evaluate.outcome import Outcome, Row, Unscored
@@ -37,8 +40,12 @@ def translate(
     rows = predict_rows(run, items, predictor, _translated, block=block, workers=workers, progress=progress)
     scored = [row.details for row in rows if not isinstance(row.outcomes["chrF"], Unscored)]
     said, gold = [row["said"] for row in scored], [[row["gold"]] for row in scored]
-    whole = whole_run(rows, "chrF", seed)
-    more = {"corpus_BLEU": whole(corpus_bleu(said, gold)), "corpus_chrF": whole(corpus_chrf(said, gold))}
+    bleu, chrf = corpus_bleu(said, gold), corpus_chrf(said, gold)
+
+    def measured(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.column_stack([bleu(weights), chrf(weights)])
+
+    more = whole_run(rows, "chrF", seed)(["corpus_BLEU", "corpus_chrF"], measured)
     return TaskResult(rows, estimates(rows, seed=seed) | more)
 
 

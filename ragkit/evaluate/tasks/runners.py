@@ -6,13 +6,14 @@ every estimate is made from rows, so that a resumed run gives what an uninterrup
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from math import nan
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ragkit.evaluate.measures.classification import ClassCounts, Decisions, Numbers
+import numpy as np
+
+from ragkit.evaluate.measures.classification import Decisions, Numbers
 from ragkit.evaluate.measures.entities import Entity, EntityCounts, TaggedSentence, surface_f1
 from ragkit.evaluate.outcome import Outcome, Row, Unscored
 from ragkit.evaluate.statistics.estimate import estimates
@@ -55,16 +56,13 @@ def classify(
     rows = predict_rows(run, items, predictor, _classified, block=block, workers=workers, progress=progress)
     scored = [row for row in rows if not isinstance(row.outcomes["accuracy"], Unscored)]
     decisions = Decisions.of([row.details["gold"] for row in scored], [row.details["said"] for row in scored])
-    whole = whole_run(rows, "accuracy", seed)
-    measured: dict[str, Callable[[ClassCounts], Numbers]] = {
-        "balanced_accuracy": ClassCounts.balanced_accuracy,
-        "macro_f1": ClassCounts.macro_f1,
-        "matthews": ClassCounts.matthews,
-    }
-    for place, label in enumerate(decisions.labels):
-        measured[f"f1:{label}"] = partial(_f1_of, place)
-    more = {name: whole(partial(_of_counts, decisions, measure)) for name, measure in measured.items()}
-    return TaskResult(rows, estimates(rows, seed=seed) | more)
+    names = ["balanced_accuracy", "macro_f1", "matthews", *(f"f1:{label}" for label in decisions.labels)]
+
+    def measured(weights: Numbers) -> Numbers:
+        counts = decisions.counts(weights)
+        return np.column_stack([counts.balanced_accuracy(), counts.macro_f1(), counts.matthews(), counts.f1()])
+
+    return TaskResult(rows, estimates(rows, seed=seed) | whole_run(rows, "accuracy", seed)(names, measured))
 
 
 def mark_entities(
@@ -86,9 +84,11 @@ def mark_entities(
     rows = predict_rows(run, items, predictor, _marked, block=block, workers=workers, progress=progress)
     sentences = tagged_sentences(rows)
     counts = EntityCounts.of(sentences)
-    whole = whole_run(rows, "exact", seed)
-    found = estimates(rows, seed=seed)
-    found |= {"precision": whole(counts.precision), "recall": whole(counts.recall), "f1": whole(counts.f1)}
+
+    def measured(weights: Numbers) -> Numbers:
+        return np.column_stack([counts.precision(weights), counts.recall(weights), counts.f1(weights)])
+
+    found = estimates(rows, seed=seed) | whole_run(rows, "exact", seed)(["precision", "recall", "f1"], measured)
     if "exact" in found:
         exact = found["exact"]
         surface = surface_f1(sentences)
@@ -118,11 +118,3 @@ def _marked(item: Item[Tokens, tuple[Entity, ...]], said: tuple[Entity, ...] | U
     outcome: Outcome = said if isinstance(said, Unscored) else float(set(said) == set(item.gold))
     given = {"tokens": list(item.given)}
     return Row(id=item.id, outcomes={"exact": outcome}, details=details_of(given, item.gold, said))
-
-
-def _of_counts(decisions: Decisions, measure: Callable[[ClassCounts], Numbers], weights: Numbers) -> Numbers:
-    return measure(decisions.counts(weights))
-
-
-def _f1_of(place: int, counts: ClassCounts) -> Numbers:
-    return counts.f1()[:, place]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from ragkit.evaluate.outcome import Estimate, Row, Unscored
-from ragkit.evaluate.statistics.estimate import Statistic, estimate_statistic
+from ragkit.evaluate.statistics.estimate import Statistics, estimate_statistics
 from ragkit.evaluate.tasks.predictor import Item, Predictor, Recordable
 
 if TYPE_CHECKING:
@@ -66,9 +66,13 @@ def details_of(given: Mapping[str, Any], gold: Any, said: Any) -> dict[str, Any]
     return {**given, "gold": gold, "said": None if isinstance(said, Unscored) else said}
 
 
-def whole_run(rows: Sequence[Row], measure: str, seed: int) -> Callable[[Statistic], Estimate]:
-    """Give a function that estimates a statistic of the rows on which `measure` is scored."""
+def whole_run(
+    rows: Sequence[Row], measure: str, seed: int
+) -> Callable[[Sequence[str], Statistics], dict[str, Estimate]]:
+    """Give a function that estimates statistics of the rows on which `measure` is scored."""
     outcomes = [row.outcomes[measure] for row in rows]
     reasons = Counter(outcome.reason for outcome in outcomes if isinstance(outcome, Unscored))
     scored = len(rows) - reasons.total()
-    return lambda statistic: estimate_statistic(statistic, scored, rows=len(rows), reasons=reasons, seed=seed)
+    return lambda names, statistics: estimate_statistics(
+        names, statistics, scored, rows=len(rows), reasons=reasons, seed=seed
+    )

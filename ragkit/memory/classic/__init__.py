@@ -7,8 +7,8 @@ better here, on purpose:
 - nothing is ever deleted to keep a limit: `chat_memory` holds the whole conversation, the limit is on what is shown
 - a tool call is never shown without its results, nor a result without its call
 - tokens are counted without a network, and never as 0
-- a summary that fails, or comes empty, keeps the turns it should stand for: they are shown until the next one succeeds;
-  it is kept in `chat_memory`, so that it outlives the process where that does, and is erased with it
+- a summary that fails, is refused, cut off or empty keeps the turns it should stand for: they are shown until the next
+  one succeeds; it is kept in `chat_memory`, so that it outlives the process where that does, and is erased with it
 - the async twins do all that the others do; an empty summary is no message
 - `save_context` also takes whole messages, so that tool calls and usage are not lost
 

@@ -8,17 +8,16 @@ from itertools import islice
 from typing import Any, Final
 
 from langchain_core.language_models import BaseChatModel, BaseLanguageModel
-from langchain_core.messages import BaseMessage, ToolMessage, get_buffer_string
+from langchain_core.messages import BaseMessage, get_buffer_string
 from langchain_core.runnables import run_in_executor
 from pydantic import Field
 
 from ragkit.errors import ConfigError
 from ragkit.memory.adapted import kept_history
 from ragkit.memory.classic.context import ChatContextMemory, ContextMemory, LanguageModel, output_of, value_of
-from ragkit.memory.strategies.buffer import BufferMemory
 from ragkit.memory.strategies.window import WindowMemory
 from ragkit.messages.counters import counter_of
-from ragkit.messages.rounds import rounds
+from ragkit.messages.rounds import sound
 from ragkit.messages.tokens import estimate_model_tokens
 
 __all__ = [
@@ -45,7 +44,7 @@ class ConversationBufferMemory(ChatContextMemory):
     @property
     def buffer_as_messages(self) -> list[BaseMessage]:
         """The whole conversation."""
-        return BufferMemory(self.chat_memory).load()
+        return sound(self.chat_memory.messages, waits=False)
 
     @property
     def buffer(self) -> Any:
@@ -74,7 +73,7 @@ class ConversationBufferWindowMemory(ConversationBufferMemory):
     @property
     def buffer_as_messages(self) -> list[BaseMessage]:
         """The newest turns."""
-        return WindowMemory(self.chat_memory, turns=max(self.k, 0)).load()
+        return sound(WindowMemory(self.chat_memory, turns=max(self.k, 0)).load(), waits=False)
 
 
 class ConversationTokenBufferMemory(ConversationBufferMemory):
@@ -95,7 +94,7 @@ class ConversationTokenBufferMemory(ConversationBufferMemory):
                 break
         # More messages never take fewer tokens, so that the last one that fits is found by halves.
         fitting = bisect_left(range(len(newest)), True, key=lambda at: count(newest[at::-1]) > self.max_token_limit)
-        return without_orphans(newest[:fitting][::-1])
+        return sound(newest[:fitting][::-1], waits=False)
 
 
 class ConversationStringBufferMemory(ContextMemory):
@@ -154,9 +153,3 @@ def _counts(llm: LanguageModel) -> bool:
     names = ("get_num_tokens", "get_token_ids")
     brought = any(getattr(type(llm), name) is not getattr(BaseLanguageModel, name) for name in names)
     return brought or llm.custom_get_token_ids is not None
-
-
-def without_orphans(messages: Sequence[BaseMessage]) -> list[BaseMessage]:
-    """Leave out results of tools whose call is not among the messages: servers refuse them."""
-    parts = [list(messages[part]) for part in rounds(messages)]
-    return [message for part in parts if not isinstance(part[0], ToolMessage) for message in part]

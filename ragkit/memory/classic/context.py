@@ -15,7 +15,7 @@ from langchain_core.runnables import run_in_executor
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ragkit.errors import InputError, shorten
-from ragkit.memory.histories import ChatHistories
+from ragkit.memory.histories.histories import ChatHistories
 
 __all__ = ["ChatContextMemory", "ContextMemory", "LanguageModel", "PromptTemplate", "output_of", "value_of"]
 
@@ -116,7 +116,7 @@ class ChatContextMemory(ContextMemory):
         """Add the question and the answer, both or none.
 
         Raises:
-            InputError: If it cannot be told which of several values they are.
+            InputError: If it cannot be told which of several values they are, or they are no text and no message.
         """
         question = value_of(inputs, self.input_key, known=[*self.memory_variables, "stop"], named="input_key")
         answer = output_of(outputs, self.output_key)
@@ -153,4 +153,9 @@ def output_of(outputs: Mapping[str, Any], key: str | None) -> Any:
 
 
 def _message(value: Any, kind: type[BaseMessage]) -> BaseMessage:
-    return value if isinstance(value, BaseMessage) else kind(content=value)
+    if isinstance(value, BaseMessage):
+        return value
+    blocks = value if isinstance(value, list) else [value]
+    if not all(isinstance(block, str | dict) for block in blocks) or isinstance(value, dict):
+        raise InputError(f"what is kept must be text, content blocks or a message, got {type(value).__name__}.")
+    return kind(content=value)

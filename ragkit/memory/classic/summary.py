@@ -12,18 +12,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 from langchain_core.chat_history import BaseChatMessageHistory
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, SystemMessage
 from langchain_core.runnables import run_in_executor
 from pydantic import Field, PrivateAttr
 
-from ragkit.errors import ConfigError, ModelError, OutputParseError
+from ragkit.errors import ConfigError, ModelError
 from ragkit.memory.adapted import KeptHistory, Numbered, kept_history
 from ragkit.memory.classic.buffer import count_for
 from ragkit.memory.classic.context import ChatContextMemory, LanguageModel, PromptTemplate
-from ragkit.memory.compaction import NOTE, CompactionWarning, Summary, newest_summary
-from ragkit.messages.rounds import rounds, together
+from ragkit.memory.compaction import NOTE, CompactionWarning, Summary, newest_summary, summary_text
+from ragkit.memory.memory import Ask
+from ragkit.messages.rounds import rounds, sound
 from ragkit.prompts.library import load_prompt
-from ragkit.prompts.parsers.texts import text_parser
 
 __all__ = ["ConversationSummaryBufferMemory", "ConversationSummaryMemory", "SummaryContextMemory"]
 
@@ -57,23 +57,21 @@ class SummaryContextMemory(ChatContextMemory):
         """Ask for one summary in place of an earlier one and of messages; keeps nothing.
 
         Raises:
-            ModelError: If the model failed, calls tools, or its reply is no text (`OutputParseError`).
+            ModelError: If the model failed, called a tool, refused, was cut off or gave no text.
         """
-        prompt = self._prompt(messages, existing_summary)
-        try:
-            reply = self.llm.invoke(prompt)
-        except ModelError:
-            raise
-        except Exception as error:  # each provider raises classes of its own; what they have in common is only this
-            raise ModelError(f"the model that sums up failed: {type(error).__name__}") from error
-        text = str(reply.text) if isinstance(reply, BaseMessage) else str(reply)
-        if isinstance(reply, AIMessage) and (reply.tool_calls or reply.invalid_tool_calls):
-            raise OutputParseError("the model that sums up called a tool instead", text)
-        return text_parser().parse(text)
+        ask = Ask(self.llm, self._prompt(messages, existing_summary), "summarise-conversation")
+        return summary_text(ask.answer())
 
     async def apredict_new_summary(self, messages: Sequence[BaseMessage], existing_summary: str) -> str:
         """Ask for one summary in place of an earlier one and of messages, as `predict_new_summary` does."""
-        return await run_in_executor(None, self.predict_new_summary, messages, existing_summary)
+        ask = Ask(self.llm, self._prompt(messages, existing_summary), "summarise-conversation")
+        return summary_text(await ask.aanswer())
+
+    @property
+    def buffer_as_messages(self) -> list[BaseMessage]:
+        """The summary, and what it does not stand for."""
+        summary = self._summary()
+        return [*self._shown(summary.text), *_taken(self._pending(summary))]
 
     def clear(self) -> None:
         """Forget the conversation and its summary."""
@@ -142,24 +140,17 @@ class ConversationSummaryMemory(SummaryContextMemory):
         return self._summary().text
 
     @property
-    def buffer_as_messages(self) -> list[BaseMessage]:
-        """The summary, and what it does not stand for."""
-        summary = self._summary()
-        pending = self._pending(summary)
-        return [*self._shown(summary.text), *together([item.message for item in pending])]
-
-    @property
     def buffer_as_str(self) -> str:
         """The summary, and what it does not stand for."""
         summary = self._summary()
-        pending = self._pending(summary)
-        return "\n".join(filter(None, [summary.text, self.text([item.message for item in pending])]))
+        return "\n".join(filter(None, [summary.text, self.text(_taken(self._pending(summary)))]))
 
     def save_context(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
         """Add the question and the answer, and sum up."""
         super().save_context(inputs, outputs)
         summary = self._summary()
-        self._sum_up(summary, self._pending(summary))
+        if pending := self._pending(summary):  # none where another program was faster
+            self._sum_up(summary, pending)
 
 
 class ConversationSummaryBufferMemory(SummaryContextMemory):
@@ -187,13 +178,6 @@ class ConversationSummaryBufferMemory(SummaryContextMemory):
         """What `load_memory_variables` gives."""
         return (await self.aload_memory_variables({}))[self.memory_key]
 
-    @property
-    def buffer_as_messages(self) -> list[BaseMessage]:
-        """The summary and the newest messages."""
-        summary = self._summary()
-        pending = self._pending(summary)
-        return [*self._shown(summary.text), *together([item.message for item in pending])]
-
     def save_context(self, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> None:
         """Add the question and the answer; sum up the oldest messages if there are too many tokens."""
         super().save_context(inputs, outputs)
@@ -212,3 +196,7 @@ class ConversationSummaryBufferMemory(SummaryContextMemory):
     async def aprune(self) -> None:
         """Sum up the oldest messages if there are too many tokens."""
         await run_in_executor(None, self.prune)
+
+
+def _taken(items: Sequence[Numbered]) -> list[BaseMessage]:
+    return sound([item.message for item in items], waits=False)

@@ -28,12 +28,16 @@ class CombinedMemory(Memory):
         counter: The chat model that will read the prompt, its name, or a counter; None for that of the first memory.
 
     Raises:
-        ConfigError: If there is no memory, they have different histories, or `max_tokens` is below 1.
+        ConfigError: If these are no memories, they have different histories, or `max_tokens` is below 1.
     """
 
     def __init__(self, memories: Sequence[Memory], *, max_tokens: int | None = None, counter: Counted = None) -> None:
-        if not memories:
-            raise ConfigError("CombinedMemory needs at least one memory, got none.")
+        given = memories if isinstance(memories, Sequence) else ()
+        if not given or not all(isinstance(memory, Memory) for memory in given):
+            raise ConfigError(
+                "CombinedMemory needs a list of memories, at least one; those with classic names go into "
+                "ragkit.memory.classic.CombinedMemory."
+            )
         first = memories[0]
         if any(memory.history is not first.history for memory in memories):
             raise ConfigError(

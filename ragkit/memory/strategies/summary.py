@@ -13,7 +13,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable
 
 from ragkit.errors import ConfigError, ContextLengthError, shorten
-from ragkit.memory.compaction import NOTE, Summariser, Summary, SummaryOptions, newest_summary, warn
+from ragkit.memory.compaction import FAILED, NOTE, Summariser, Summary, SummaryOptions, newest_summary, warn
 from ragkit.memory.fitting import Budget
 from ragkit.memory.memory import Memory, Steps
 from ragkit.memory.selection import Asked, Part, Selection
@@ -29,7 +29,7 @@ class SummarisingMemory(Memory):
 
     The messages stay in the history whatever happens. If the model fails, or what it gives is no summary (nothing, a
     refusal, a tool call, too long, cut off), the messages stand for themselves, a `CompactionWarning` is given and
-    `explain` tells why; the next try comes once something new was said.
+    `explain` tells why; the next try comes once something new was said, whichever memory of the session makes it.
     """
 
     def __init__(
@@ -42,7 +42,6 @@ class SummarisingMemory(Memory):
     ) -> None:
         super().__init__(history, counter=model if counter is None else counter)
         self._summariser = Summariser(model, self.counter, options or SummaryOptions())
-        self._failure: tuple[int, str] | None = None
 
     @abstractmethod
     def due(self, asked: Asked) -> Sequence[Turn]:
@@ -62,6 +61,7 @@ class SummarisingMemory(Memory):
         """Forget the summary, so that the messages stand for themselves again; gives those that it stood for."""
         messages = self.originals()
         self.kept.drop_notes(NOTE)
+        self.kept.drop_notes(FAILED)
         return messages
 
     def prepare(self, asked: Asked) -> Steps:
@@ -72,8 +72,8 @@ class SummarisingMemory(Memory):
             if not rounds or self._failed_at(rounds[-1].items[-1].seq):
                 return
             why = yield from self._summariser.compact(self.kept, rounds, after)
-            self._failure = (rounds[-1].items[-1].seq, why) if why else None
             if why:
+                self._note_failure(rounds[-1].items[-1].seq, why)
                 warn(why)
                 return
 
@@ -87,13 +87,20 @@ class SummarisingMemory(Memory):
         summary = self.summary
         return ([self._summariser.shown(summary)], summary.messages) if summary else ([], 0)
 
+    def _note_failure(self, seq: int, why: str) -> None:
+        """Keep it beside the messages: a program may make this memory anew for each call."""
+        before = self.kept.note(FAILED)
+        self.kept.put_note(FAILED, seq, {"why": why}, after=before.upto_seq if before else 0)
+
     def _failed_at(self, seq: int) -> bool:
-        return self._failure is not None and self._failure[0] == seq
+        failure = self.kept.note(FAILED)
+        return failure is not None and failure.upto_seq == seq
 
     def _warnings(self) -> tuple[str, ...]:
-        if self._failure is None or self._failure[0] <= self._upto:
+        failure = self.kept.note(FAILED)
+        if failure is None or failure.upto_seq <= self._upto:
             return ()
-        return (f"no summary of the messages up to {self._failure[0]}: {self._failure[1]}",)
+        return (f"no summary of the messages up to {failure.upto_seq}: {failure.content['why']}",)
 
 
 class SummaryMemory(SummarisingMemory):
@@ -110,7 +117,7 @@ class SummaryMemory(SummarisingMemory):
         counter: What counts tokens; None for that of `model`.
 
     Raises:
-        ConfigError: If `turns` is no whole number of at least 0.
+        ConfigError: If `turns` is no whole number of at least 0, or `model` is none.
     """
 
     def __init__(
@@ -137,7 +144,7 @@ class SummaryMemory(SummarisingMemory):
         new = turns_of(self.kept.after(self._upto))
         if new and not new[-1].finished:
             new.pop()
-        return new[: len(new) - self._turns]
+        return new[: max(len(new) - self._turns, 0)]
 
     def select(self, asked: Asked) -> Selection:
         """Choose the summary, and all that it does not stand for."""
@@ -161,7 +168,7 @@ class SummaryBufferMemory(SummarisingMemory):
         counter: What counts tokens, such as the chat model that reads the prompt; None for that of `model`.
 
     Raises:
-        ConfigError: If `max_tokens` is no whole number of at least 1.
+        ConfigError: If `max_tokens` is no whole number of at least 1, or `model` is none.
     """
 
     def __init__(

@@ -38,6 +38,8 @@ def model_card(
         "adapter": adapter,
         "engine": "torch" if options.engine == "auto" else options.engine,
     }
+    if options.tool_prompt is not None:
+        card["tool_prompt"] = options.tool_prompt.sha256
     return MappingProxyType(card)
 
 

@@ -34,6 +34,7 @@ from ragkit.models.local.structured import ToolBinding
 from ragkit.models.local.tools.form import ReplyForm
 from ragkit.models.local.tools.schema import as_tools
 from ragkit.models.local.weights import Loaded, load
+from ragkit.prompts.prompt import Prompt
 
 __all__ = ["LocalChatModel"]
 
@@ -84,6 +85,9 @@ class LocalChatModel(TogetherBatches, ToolBinding):
     """Memory for what was computed of earlier prompts, in bytes; 0 keeps nothing."""
     max_batch: int = 8
     """Most replies that share a forward pass."""
+    tool_prompt: Prompt | None = None
+    """How tools are told to a model whose chat template has no place for them, in place of ragkit's `call-tools`: such
+    as `load_prompt("call-tools", folder="prompts")`."""
     downloads: bool = True
     """Whether a hub id may be fetched."""
     hub_cache: Path | None = None

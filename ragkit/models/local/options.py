@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from ragkit.errors import ConfigError, shorten
 from ragkit.models.local.generation import Sampling
+from ragkit.prompts.prompt import Prompt
 
 __all__ = ["DType", "EngineName", "LoadOptions", "Quantize", "ReplyOptions", "read_reply_options"]
 
@@ -51,6 +52,8 @@ class LoadOptions:
     """Memory for what was computed of earlier prompts, in bytes; 0 keeps nothing."""
     max_batch: int = 8
     """Most replies that share one forward pass, at least 1."""
+    tool_prompt: Prompt | None = None
+    """How tools are told to a model whose template has no place for them; None for ragkit's `call-tools`."""
     downloads: bool = True
     """Whether a hub id may be fetched, once."""
     hub_cache: Path | None = None
@@ -66,6 +69,8 @@ class LoadOptions:
             raise ConfigError(f"max_batch must be at least 1, got {self.max_batch}.")
         if self.quantize is not None and self.engine == "openvino":
             raise ConfigError(f"quantize={self.quantize!r} is computed by engine='torch' only: leave one of them out.")
+        if self.tool_prompt is not None:
+            self.tool_prompt.only_system("tools")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

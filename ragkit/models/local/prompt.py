@@ -25,6 +25,7 @@ from ragkit.models.local.conversation import (
 )
 from ragkit.models.local.tools.families import HERMES, ToolFamily, family_of
 from ragkit.models.local.tools.instructions import tool_instructions
+from ragkit.prompts.prompt import Prompt
 
 with require(feature="LocalChatModel", package="jinja2", extra="local"):
     from jinja2 import TemplateError, TemplateSyntaxError
@@ -93,16 +94,17 @@ class Layout(Protocol):
         ...
 
 
-def layout_for(tokenizer: Any, *, encoder_decoder: bool = False) -> Layout:
+def layout_for(tokenizer: Any, *, encoder_decoder: bool = False, tool_prompt: Prompt | None = None) -> Layout:
     """Choose the layout of a model.
 
     Args:
         tokenizer: A transformers tokenizer that stands on the tokenizers library.
         encoder_decoder: Whether the model reads a source text and writes another (T5, BART).
+        tool_prompt: See `tool_instructions`.
     """
     if encoder_decoder:
-        return SourceLayout(tokenizer)
-    return ChatLayout(tokenizer) if tokenizer.chat_template else PlainLayout(tokenizer)
+        return SourceLayout(tokenizer, tool_prompt)
+    return (ChatLayout if tokenizer.chat_template else PlainLayout)(tokenizer, tool_prompt)
 
 
 def render(
@@ -122,7 +124,8 @@ class ChatLayout:
     stops: Sequence[str] = ()
     strips = False
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, tool_prompt: Prompt | None = None) -> None:
+        self._tool_prompt = tool_prompt
         self._tokenizer = tokenizer
         source = self._source()
         native = family_of(source)
@@ -151,7 +154,7 @@ class ChatLayout:
         if self._takes_tools:
             given["tools"] = tools or None
         else:
-            turns = _told_in_text(turns, tools)
+            turns = _told_in_text(turns, tools, self._tool_prompt)
         return self._control.encode(self._text(turns, given), hidden)
 
     def end_tokens(self) -> Sequence[int]:
@@ -210,7 +213,8 @@ class PlainLayout:
     stops: Sequence[str] = ("\nUser:", "\nSystem:")
     strips = True
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, tool_prompt: Prompt | None = None) -> None:
+        self._tool_prompt = tool_prompt
         backend = without_limits(tokenizer.backend_tokenizer)
         self._control = ControlTokens(backend)
         self._before, self._after = around(backend)
@@ -228,7 +232,7 @@ class PlainLayout:
             raise _no_place("documents")
         if options:
             raise _no_place("template_options")
-        turns = _told_in_text(as_turns(messages), tools)
+        turns = _told_in_text(as_turns(messages), tools, self._tool_prompt)
         hidden = self._control.hidden(strings_in(turns))
         text = self._text(self._control.hide_turns(turns, hidden))
         return [*self._before, *self._control.encode(text, hidden), *self._after]
@@ -255,10 +259,10 @@ def _user(text: str) -> Turn:
     return {"role": "user", "content": text}
 
 
-def _told_in_text(turns: list[Turn], tools: Objects) -> list[Turn]:
+def _told_in_text(turns: list[Turn], tools: Objects, prompt: Prompt | None) -> list[Turn]:
     """Lay tools, calls and results into the messages' texts, for models that have no place for them."""
     turns = calls_in_text(turns)
-    return with_instructions(turns, tool_instructions(tools)) if tools else turns
+    return with_instructions(turns, tool_instructions(tools, prompt)) if tools else turns
 
 
 def _no_place(what: str) -> InputError:

@@ -118,7 +118,7 @@ def _load(options: LoadOptions) -> Loaded:
     elif options.engine != "openvino":
         model = pack(model)
     encoder_decoder = bool(model.config.is_encoder_decoder)
-    layout = layout_for(tokenizer, encoder_decoder=encoder_decoder)
+    layout = layout_for(tokenizer, encoder_decoder=encoder_decoder, tool_prompt=options.tool_prompt)
     ends = _end_tokens(model, tokenizer) | set(layout.end_tokens())
     engine = _engine(model, ends, options)
     return Loaded(

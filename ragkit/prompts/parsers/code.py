@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,13 @@ _ALSO_CALLED: Mapping[str, frozenset[str]] = {
     "yaml": frozenset({"yaml", "yml"}),
 }
 _WARNINGS = Lock()
+_NAME = re.compile(
+    r"(?<=name )'\w+'|(?<=argument )'\w+'|(?<=parameter )'\w+'|(?<=nonlocal )'\w+'"
+)  # the model's own words
+_DOING = (
+    *(ast.Assign, ast.AugAssign, ast.Call, ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef),
+    *(ast.ClassDef, ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ def code_parser(language: str) -> CodeParser:
         >>> code_parser("python").parse("Here it is:\n```python\nx = 1\n```\nIt sets x.")
         'x = 1\n'
     """
-    name = language.strip().lower()
+    name = language.strip().lower() if isinstance(language, str) else ""
     if not name or len(name.split()) > 1:
         raise ConfigError(f"a language is one word, such as python, got {shorten(repr(language))}.")
     return CodeParser(next((known for known, names in _ALSO_CALLED.items() if name in names), name))
@@ -103,15 +111,20 @@ def _wrong_python(code: str, fenced: bool) -> str | None:
     try:
         with _WARNINGS, warnings.catch_warnings():  # a doubtful escape is no error of syntax
             warnings.simplefilter("ignore")
-            body = ast.parse(code).body
+            program = ast.parse(code)
+            compile(program, "reply", "exec", dont_inherit=True)  # knows what the grammar does not: `return` outside
     except SyntaxError as error:
-        return shorten(f"{error.msg} (line {error.lineno})")
+        return shorten(f"{_NAME.sub('a name', error.msg)} (line {error.lineno})")
     except (ValueError, RecursionError, MemoryError) as error:
         return shorten(f"{type(error).__name__} {error}")
-    if not body:
+    if not program.body:
         return "it holds no statement"
-    said = all(isinstance(part, ast.Expr) and isinstance(part.value, ast.Name | ast.Constant) for part in body)
-    return "a bare word is no program" if said and not fenced else None
+    return None if fenced or any(map(_does_something, ast.walk(program))) else "bare words are no program"
+
+
+def _does_something(node: ast.AST) -> bool:
+    """Tell a program from prose that happens to be Python, such as `Sorry, no` or `Note: impossible`."""
+    return isinstance(node, _DOING) or (isinstance(node, ast.AnnAssign) and node.value is not None)
 
 
 def _wrong_json(code: str, fenced: bool) -> str | None:

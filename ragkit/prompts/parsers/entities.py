@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ragkit.errors import ConfigError, OutputParseError, shorten
 from ragkit.prompts.control import unescape_control
+from ragkit.prompts.parsers.labels import texts_of
 from ragkit.prompts.parsers.schema import complaint
 from ragkit.prompts.parsers.strict import read_json
 
@@ -89,7 +91,8 @@ def entities_parser(types: Sequence[str]) -> EntitiesParser:
         >>> entities_parser(["person"]).parse(reply, given="I met Ada.")
         (Mention(text='Ada', type='person', start=6, end=9),)
     """
-    if isinstance(types, str) or not types or len({kind.casefold() for kind in types}) < len(types):
+    kinds = {kind.strip().casefold() for kind in texts_of(types)}
+    if not kinds or "" in kinds or len(kinds) < len(types):
         raise ConfigError(f"types of entities that differ in more than case are needed, got {shorten(repr(types))}.")
     return EntitiesParser(tuple(types))
 
@@ -111,23 +114,46 @@ def _rows(value: Any) -> list[dict[str, Any]]:
 
 
 def _placed(mentions: Sequence[Mention], given: str) -> Iterator[Mention]:
-    free = bytearray(b"\1") * len(given)
+    flat, origins = _flat(given)
+    free = bytearray(b"\1") * len(flat)
     # A place once taken stays taken, so each phrase is searched through the text only once, however often it is said.
     places: dict[str, Iterator[tuple[int, int]]] = {}
     for mention in mentions:
-        search = places.setdefault(mention.text, _places(mention.text, given))
+        search = places.setdefault(mention.text, _places(mention.text, flat))
         place = next(((start, end) for start, end in search if all(free[start:end])), None)
         if place is None:
             yield mention
             continue
         start, end = place
         free[start:end] = bytes(end - start)
-        yield Mention(given[start:end], mention.type, start, end)
+        first, last = origins[start], origins[end - 1]
+        yield Mention(given[first : last + 1], mention.type, first, last + 1)
 
 
-def _places(phrase: str, given: str) -> Iterator[tuple[int, int]]:
+def _flat(given: str) -> tuple[str, Sequence[int]]:
+    """Give a text with one blank for all white space between words, and where each of its characters stood."""
+    origins = array("Q")
+    for run in re.finditer(r"\s+|\S+", given):
+        origins.extend([run.start()] if run[0].isspace() else range(*run.span()))
+    return re.sub(r"\s+", " ", given), origins
+
+
+def _places(phrase: str, flat: str) -> Iterator[tuple[int, int]]:
     """Give where a phrase stands: first as a word of its own, then anywhere."""
     for said in dict.fromkeys([phrase, unescape_control(phrase)]):
-        words = r"\s+".join(map(re.escape, said.split()))
-        for pattern in (rf"(?<!\w){words}(?!\w)", words):
-            yield from (match.span() for match in re.finditer(pattern, given) if words)
+        words = " ".join(said.split())
+        inside = []
+        start = flat.find(words) if words else -1
+        while start >= 0:
+            end = start + len(words)
+            if _is_letter(flat[start - 1 : start]) or _is_letter(flat[end : end + 1]):
+                inside.append((start, end))
+                end = flat.find(" ", start, end) + 1 or end
+            else:
+                yield start, end
+            start = flat.find(words, end)
+        yield from inside
+
+
+def _is_letter(sign: str) -> bool:
+    return sign.isalnum() or sign == "_"

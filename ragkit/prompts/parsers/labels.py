@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -13,9 +12,12 @@ from ragkit.errors import ConfigError, OutputParseError, shorten
 from ragkit.prompts.parsers.reply import announced, only_block, unquoted, without_thoughts
 from ragkit.prompts.parsers.strict import read_json
 
-__all__ = ["LabelParser", "LabelsParser", "label_parser", "labels_parser"]
+__all__ = ["LabelParser", "LabelsParser", "label_parser", "labels_parser", "texts_of"]
 
-_HEADING = re.compile(r"\A(?:answer|category|class|label|labels|mood|sentiment|topic)\s*[:：]\s*", re.IGNORECASE)
+_HEADING = re.compile(
+    r"\A(?:\*\*)?(?:answer|category|class|label|labels|mood|sentiment|topic)(?:\*\*)?\s*[:：](?:\*\*)?\s*",
+    re.IGNORECASE,
+)
 _PARTS = re.compile(r"[;\n]")
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
 
@@ -32,17 +34,24 @@ class LabelParser:
         """None: a label is free text."""
         return None
 
+    @property
+    def held_schema(self) -> Mapping[str, Any]:
+        """JSON Schema of an object with the label, for a model that is held to one whatever words it was asked in."""
+        return _only("label", {"type": "string", "enum": list(self.labels)})
+
     def parse(self, reply: str, /, given: str | None = None) -> str:
         """Give the label.
 
         Raises:
-            OutputParseError: If the reply is anything but a label of the set.
+            OutputParseError: If the reply is anything but a label of the set, bare or as `held_schema` says.
         """
         said = without_thoughts(reply)
         block = only_block(said)
         if block and len(said) == block.end - block.start:
             said = block.content.strip()
         label = self.known(said)
+        if label is None and said.startswith("{"):
+            label = self.known(_held(read_json(reply)))
         if label is None:
             raise OutputParseError(f"the reply is no label; expected one of {shorten(', '.join(self.labels))}", reply)
         return label
@@ -69,7 +78,7 @@ def label_parser(labels: Sequence[str]) -> LabelParser:
         >>> label_parser(["positive", "negative"]).parse('"Positive".')
         'positive'
     """
-    return LabelParser(tuple(labels), _by_folded(labels))
+    return LabelParser(texts_of(labels), _by_folded(labels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +92,7 @@ class LabelsParser:
     @property
     def schema(self) -> Mapping[str, Any]:
         """An object with a list of labels: some servers hold models to objects only."""
-        listed = {"type": "array", "items": {"type": "string", "enum": list(self.labels)}}
-        return {
-            "type": "object",
-            "properties": {"labels": listed},
-            "required": ["labels"],
-            "additionalProperties": False,
-        }
+        return _only("labels", {"type": "array", "items": {"type": "string", "enum": list(self.labels)}})
 
     def parse(self, reply: str, /, given: str | None = None) -> tuple[str, ...]:
         """Give the labels, each once, in the order of the set.
@@ -106,7 +109,7 @@ class LabelsParser:
             label = self._one.known(part)
             if label is None:
                 wanted = shorten(", ".join(self.labels))
-                raise OutputParseError(f"{shorten(repr(part), 40)} is no label; expected some of {wanted}", reply)
+                raise OutputParseError(f"a part of the reply is no label; expected some of {wanted}", reply)
             found.add(label)
         return tuple(label for label in self.labels if label in found)
 
@@ -146,14 +149,29 @@ def labels_parser(labels: Sequence[str], *, none: str = "none") -> LabelsParser:
     return LabelsParser(one.labels, none, one)
 
 
+def texts_of(names: object) -> tuple[str, ...]:
+    """Give a list of texts; nothing for anything else, such as one text, or a set, whose order no one knows."""
+    given = tuple(names) if isinstance(names, Sequence) and not isinstance(names, str) else ()
+    return given if all(isinstance(name, str) for name in given) else ()
+
+
 def _content(said: str) -> str:
     block = only_block(said)
     return block.content if block else announced(said)
 
 
+def _only(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: part}, "required": [name], "additionalProperties": False}
+
+
+def _held(value: Any) -> str:
+    label = value.get("label") if isinstance(value, dict) and len(value) == 1 else None
+    return label if isinstance(label, str) else ""
+
+
 def _by_folded(labels: Sequence[str]) -> dict[str, str]:
-    if isinstance(labels, str) or len(labels) < 2:
-        raise ConfigError(f"a set of at least two labels is needed, got {shorten(json.dumps(labels, default=str))}.")
+    if len(texts_of(labels)) < 2:
+        raise ConfigError(f"a list of at least two labels is needed, got {shorten(repr(labels))}.")
     known: dict[str, str] = {}
     for label in labels:
         folded = _folded(label)

@@ -60,7 +60,9 @@ class ClassParser(Generic[Value]):
             return self._adapter.validate_json(json.dumps(value), strict=True)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            where = ".".join(map(str, first["loc"]))
+            # The name of a key that is not expected is the model's own words, as nothing else here is.
+            named = first["loc"][:-1] if first["type"] == "extra_forbidden" else first["loc"]
+            where = ".".join(map(str, named))
             message = f"the JSON is not as asked for: {where + ': ' if where else ''}{first['msg']}"
             raise OutputParseError(shorten(message, 200), reply) from None
 

@@ -5,6 +5,7 @@ Source: JSON Schema 2020-12, Validation. `format` and what describes (`title`, `
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -28,16 +29,20 @@ _SAYS_NOTHING = {"$comment", "$defs", "$id", "$schema", "default", "definitions"
     "discriminator", "examples", "format", "readOnly", "strict", "title", "writeOnly",
 }  # fmt: skip
 _IN_PLACE = ("anyOf", "oneOf", "allOf")
+_NAMED = ("properties", "$defs", "definitions")
 
 
 def check_schema(schema: Schema) -> None:
     """Check that `complaint` can hold JSON against every part of a schema.
 
     Raises:
-        ConfigError: For a word or type that is not known, a reference that leads nowhere or in a circle, or a pattern
-            that is none.
+        ConfigError: For a word or type that is not known or is given what it does not take, a reference that leads
+            nowhere or in a circle, or a pattern that is none.
     """
     for part in _parts(schema):
+        for word in part.keys() & _FORMS.keys():
+            if not _FORMS[word](part[word]):
+                raise ConfigError(f"the schema's {word} cannot be {shorten(repr(part[word]))}: see JSON Schema.")
         if unknown := part.keys() - _SAYS_NOTHING - _WORDS.keys() - {"$ref", *_IN_PLACE}:
             raise ConfigError(f"the schema word {min(unknown)!r} is not checked here: use a pydantic class instead.")
         for kind in _listed(part.get("type", [])):
@@ -61,7 +66,7 @@ def complaint(schema: Schema, value: Any, *, root: Schema | None = None, path: s
 
     Example:
         >>> complaint({"properties": {"a": {"type": "integer"}}}, {"a": "1"})
-        "a is '1'; expected integer"
+        'a is a text of length 1; expected integer'
     """
     root = schema if root is None else root
     if isinstance(schema, bool):
@@ -117,8 +122,8 @@ def _additional(part: Any, value: Any, root: Schema, path: str, schema: Mapping[
         return None
     others = [name for name in value if name not in schema.get("properties", {})]
     if part is False and others:
-        return f"{_at(path, shorten(others[0], 40))} is not expected"
-    said = (complaint(part, value[name], root=root, path=_at(path, shorten(name, 40))) for name in others)
+        return f"{path or 'the value'} has keys that are not expected"
+    said = (complaint(part, value[name], root=root, path=_at(path, "…")) for name in others)
     return next(filter(None, said), None)
 
 
@@ -170,6 +175,23 @@ _WORDS: Mapping[str, Callable[[Any, Any, Schema, str, Mapping[str, Any]], str | 
 }
 
 
+_FORMS: Mapping[str, Callable[[Any], bool]] = {
+    "type": lambda given: isinstance(given, str) or _is_list(given, str),
+    "enum": lambda given: _is_list(given, object),
+    "required": lambda given: isinstance(given, list | tuple) and all(isinstance(name, str) for name in given),
+    "pattern": lambda given: isinstance(given, str),
+    **dict.fromkeys(_NAMED, lambda given: isinstance(given, Mapping)),
+    **dict.fromkeys(_IN_PLACE, lambda given: _is_list(given, object)),
+    **dict.fromkeys(("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"), _TYPES["number"]),
+    **dict.fromkeys(("minLength", "maxLength", "minItems", "maxItems"), _TYPES["integer"]),
+}
+"""What each word takes."""
+
+
+def _is_list(given: Any, kind: type) -> bool:
+    return isinstance(given, list | tuple) and bool(given) and all(isinstance(one, kind) for one in given)
+
+
 def _same(one: Any, other: Any) -> bool:
     """Compare as JSON does: `1` is `1.0`, and neither is `true`."""
     if isinstance(one, bool) or isinstance(other, bool):
@@ -183,13 +205,15 @@ def _same(one: Any, other: Any) -> bool:
 
 def _parts(schema: Any) -> Iterator[Mapping[str, Any]]:
     """Give a schema and every schema inside it."""
-    if not isinstance(schema, Mapping):
+    if isinstance(schema, bool):
         return
+    if not isinstance(schema, Mapping):
+        raise ConfigError(f"a schema is an object, true or false, got {shorten(repr(schema))}.")
     yield schema
-    inner = [schema.get("items"), schema.get("additionalProperties")]
+    inner = [schema[word] for word in ("items", "additionalProperties") if word in schema]
     for word in _IN_PLACE:
         inner += schema.get(word, [])
-    for word in ("properties", "$defs", "definitions"):
+    for word in _NAMED:
         inner += schema.get(word, {}).values()
     for part in inner:
         yield from _parts(part)
@@ -225,4 +249,10 @@ def _at(path: str, name: str) -> str:
 
 
 def _named(path: str, value: Any) -> str:
-    return f"{path or 'the value'} is {shorten(repr(value), 40)}"
+    """Name a place and what stands there; of texts, keys and lists only their size, for they may be people's words."""
+    place = path or "the value"
+    if isinstance(value, str):
+        return f"{place} is a text of length {len(value):,}"
+    if isinstance(value, list | dict):
+        return f"{place} is {'a list' if isinstance(value, list) else 'an object'} of length {len(value):,}"
+    return f"{place} is {shorten(json.dumps(value), 40)}"

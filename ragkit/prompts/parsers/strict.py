@@ -63,7 +63,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"the key {shorten(repr(name))} stands there twice")
+            raise ValueError("a key stands there twice")
         found[name] = value
     return found
 

@@ -12,7 +12,7 @@ from ragkit.prompts.parsers.strict import read_json
 
 __all__ = ["AnswerParser", "ListParser", "TextParser", "answer_parser", "list_parser", "text_parser"]
 
-_ITEM = re.compile(r"(?:(?P<number>\d{1,4})[.)]|[-*•+])[ \t]+(?P<text>\S.*)")
+_ITEM = re.compile(r"(?:(?:(?P<number>\d{1,4})[.)]|[-–*•+])[ \t]+|・[ \t]*)(?P<text>\S.*)")
 _QUOTE_OR_STOP = "\"'`“”‘’«».。!?！？ \t\n*"
 
 
@@ -84,7 +84,7 @@ def answer_parser(declines: str) -> AnswerParser:
         >>> answer_parser("Not in the sources.").parse("not in the sources") is None
         True
     """
-    if not _plain(declines):
+    if not isinstance(declines, str) or not _plain(declines):
         raise ConfigError(f"the sentence that declines must have words, got {shorten(repr(declines))}.")
     return AnswerParser(declines)
 
@@ -132,8 +132,8 @@ def list_parser(count: int | None = None) -> ListParser:
         >>> list_parser().parse("Three ways:\n1. one\n2. two\n3. three")
         ['one', 'two', 'three']
     """
-    if count is not None and count < 1:
-        raise ConfigError(f"count must be at least 1, got {count}.")
+    if count is not None and (type(count) is not int or count < 1):
+        raise ConfigError(f"count must be a whole number from 1, got {shorten(repr(count))}.")
     return ListParser(count)
 
 
@@ -149,8 +149,8 @@ def _lines(said: str, reply: str, *, bare: bool) -> list[str]:
     items = [_ITEM.fullmatch(line) for line in lines]
     if bare and not any(items):
         return lines
-    numbers = [item["number"] for item in items if item is not None]
-    counted = numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    numbers = [item["number"] and int(item["number"]) for item in items if item is not None]
+    counted = numbers == list(range(1, len(numbers) + 1))
     if not all(items) or not (counted or numbers.count(None) == len(numbers)):
         raise OutputParseError(
             "the reply is no plain list: lines with and without bullets, or numbers that skip", reply

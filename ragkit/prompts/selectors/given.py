@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,10 +10,10 @@ from typing import Any, Self
 
 from langchain_core.messages import AIMessage, HumanMessage
 
-from ragkit.errors import ConfigError
+from ragkit.messages.counters import Counted, counter_of
 from ragkit.messages.tokens import TokenCounter
 from ragkit.prompts.examples import AnyExample, Example, as_examples
-from ragkit.prompts.selectors.pool import Twins, checked_count, pool_card
+from ragkit.prompts.selectors.pool import Twins, checked_count, pool_card, shuffled
 
 __all__ = ["FixedSelector", "LengthSelector", "RandomSelector"]
 
@@ -62,7 +61,7 @@ class RandomSelector:
     One that has the very text is replaced by the next one drawn. A larger count begins with what a smaller one shows.
 
     Raises:
-        ConfigError: If `count` is below 0.
+        ConfigError: If `count` is below 0, or `seed` no whole number.
     """
 
     examples: Sequence[Example] = field(repr=False)
@@ -75,9 +74,9 @@ class RandomSelector:
 
     def __post_init__(self) -> None:
         checked_count(self.count)
-        drawn = list(as_examples(self.examples))
-        object.__setattr__(self, "examples", tuple(drawn))
-        random.Random(self.seed).shuffle(drawn)  # noqa: S311  # no secret
+        examples = as_examples(self.examples)
+        object.__setattr__(self, "examples", examples)
+        drawn = [examples[place] for place in shuffled(len(examples), self.seed)]
         object.__setattr__(self, "_drawn", FixedSelector(drawn, show_same=self.show_same))
 
     @property
@@ -103,28 +102,29 @@ class LengthSelector:
     prompt give `max_tokens` to the few-shot prompt.
 
     Raises:
-        ConfigError: If `max_tokens` is below 1.
+        ConfigError: If `max_tokens` is below 1, or `counter` none of these.
     """
 
     examples: Sequence[Example] = field(repr=False)
     max_tokens: int
     """The most the examples and the text may take together."""
-    counter: TokenCounter = field(repr=False)
+    counter: Counted = field(repr=False)
+    """The chat model, its name, a `TokenCounter`, or None for the estimate."""
     show_same: bool = field(default=False, kw_only=True)
     """Whether an example whose input is the very text asked about is shown all the same."""
     _fixed: FixedSelector = field(init=False, repr=False)
+    _counts: TokenCounter = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        checked_count(self.max_tokens, "max_tokens")
-        if not self.max_tokens:
-            raise ConfigError("max_tokens must be at least 1, got 0.")
+        checked_count(self.max_tokens, "max_tokens", least=1)
+        object.__setattr__(self, "_counts", counter_of(self.counter))
         object.__setattr__(self, "_fixed", FixedSelector(self.examples, show_same=self.show_same))
         object.__setattr__(self, "examples", self._fixed.examples)
 
     @property
     def card(self) -> Mapping[str, Any]:
         """Its name and bound, how exactly that is counted, and the digest of its examples."""
-        options = {"max_tokens": self.max_tokens, "estimated": self.counter.estimated, "show_same": self.show_same}
+        options = {"max_tokens": self.max_tokens, "estimated": self._counts.estimated, "show_same": self.show_same}
         return pool_card("length", self.examples, **options)
 
     def select(self, text: str, /) -> list[Example]:
@@ -140,7 +140,7 @@ class LengthSelector:
 
     def _fits(self, examples: Sequence[Example], text: str) -> bool:
         turns = [turn for shown in examples for turn in (HumanMessage(shown.input), AIMessage(shown.output))]
-        return self.counter.messages([*turns, HumanMessage(text)]) <= self.max_tokens
+        return self._counts.messages([*turns, HumanMessage(text)]) <= self.max_tokens
 
     def with_examples(self, examples: Iterable[AnyExample], /) -> Self:
         """Give a selector of as many of other examples."""

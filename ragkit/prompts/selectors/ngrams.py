@@ -10,9 +10,8 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ragkit.errors import ConfigError, shorten
 from ragkit.prompts.examples import AnyExample, Example, as_examples
-from ragkit.prompts.selectors.pool import Twins, best_places, checked_count, pool_card
+from ragkit.prompts.selectors.pool import Twins, best_places, checked_count, checked_threshold, pool_card
 from ragkit.text.analyse import Analyser
 
 __all__ = ["NGramOverlapSelector"]
@@ -60,8 +59,7 @@ class NGramOverlapSelector:
 
     def __post_init__(self) -> None:
         checked_count(self.count)
-        if self.threshold is not None and self.threshold != self.threshold:
-            raise ConfigError(f"threshold must be a number, got {shorten(self.threshold)}.")
+        checked_threshold(self.threshold)
         object.__setattr__(self, "examples", as_examples(self.examples))
         object.__setattr__(self, "_twins", Twins(self.examples, show_same=self.show_same))
         words = [_WORDS(example.input) for example in self.examples]

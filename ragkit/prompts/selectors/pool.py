@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 from ragkit.errors import ConfigError, shorten
 from ragkit.prompts.examples import Example, examples_digest
 
-__all__ = ["Twins", "best_places", "checked_count", "pool_card"]
+__all__ = ["Twins", "best_places", "checked_count", "checked_threshold", "pool_card", "shuffled"]
 
 
 class Twins:
@@ -52,14 +54,37 @@ def best_places(scores: NDArray[np.float64], count: int, *, without: Sequence[in
     return [int(place) for place in candidates[order]]
 
 
-def checked_count(count: int, name: str = "count") -> None:
-    """Refuse what is no number of examples.
+def shuffled(size: int, seed: int) -> list[int]:
+    """Give the places of `size` examples in the order the seed draws them.
 
     Raises:
-        ConfigError: If `count` is no whole number from 0.
+        ConfigError: If the seed is no whole number: without one every process would draw others.
     """
-    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise ConfigError(f"{name} must be a whole number from 0, got {shorten(repr(count))}.")
+    checked_count(seed, "seed", least=None)
+    places = list(range(size))
+    random.Random(seed).shuffle(places)  # noqa: S311  # no secret
+    return places
+
+
+def checked_count(count: int, name: str = "count", *, least: int | None = 0) -> None:
+    """Refuse what is no whole number, or one below `least`.
+
+    Raises:
+        ConfigError: Naming it.
+    """
+    if not isinstance(count, int) or isinstance(count, bool) or (least is not None and count < least):
+        least_of_all = "" if least is None else f" from {least}"
+        raise ConfigError(f"{name} must be a whole number{least_of_all}, got {shorten(repr(count))}.")
+
+
+def checked_threshold(threshold: float | None) -> None:
+    """Refuse a bound that is no number: nothing is above it, so that nothing would ever be shown.
+
+    Raises:
+        ConfigError: If it is NaN.
+    """
+    if threshold is not None and isnan(threshold):
+        raise ConfigError(f"threshold must be a number, got {shorten(threshold)}.")
 
 
 def pool_card(selector: str, examples: Sequence[Example], **options: Any) -> dict[str, Any]:

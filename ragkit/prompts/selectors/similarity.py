@@ -10,7 +10,7 @@ import numpy as np
 
 from ragkit.prompts.examples import AnyExample, Example, as_examples
 from ragkit.prompts.selectors.nearness import Nearness, model_card
-from ragkit.prompts.selectors.pool import Twins, best_places, checked_count, pool_card
+from ragkit.prompts.selectors.pool import Twins, best_places, checked_count, checked_threshold, pool_card
 
 __all__ = ["SimilaritySelector"]
 
@@ -23,7 +23,7 @@ class SimilaritySelector:
     Source: Liu et al., DeeLIO 2022, "What makes good in-context examples for GPT-3?".
 
     Raises:
-        ConfigError: If `count` is below 0, or `encoder` is none.
+        ConfigError: If `count` is below 0, `threshold` no number, or `encoder` none.
     """
 
     examples: Sequence[Example] = field(repr=False)
@@ -40,6 +40,7 @@ class SimilaritySelector:
 
     def __post_init__(self) -> None:
         checked_count(self.count)
+        checked_threshold(self.threshold)
         object.__setattr__(self, "examples", as_examples(self.examples))
         object.__setattr__(self, "_near", Nearness(self.examples, self.encoder))
         object.__setattr__(self, "_twins", Twins(self.examples, show_same=self.show_same))

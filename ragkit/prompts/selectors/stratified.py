@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from ragkit.prompts.examples import AnyExample, Example, as_examples
 from ragkit.prompts.selectors.nearness import Nearness, model_card
-from ragkit.prompts.selectors.pool import Twins, best_places, checked_count, pool_card
+from ragkit.prompts.selectors.pool import Twins, best_places, checked_count, pool_card, shuffled
 
 __all__ = ["StratifiedSelector"]
 
@@ -28,7 +27,7 @@ class StratifiedSelector:
     shown so takes one of each label before a second of any. The label of an example without one is its output.
 
     Raises:
-        ConfigError: If `per_label` is below 0, or `encoder` is none.
+        ConfigError: If `per_label` is below 0, `seed` no whole number, or `encoder` is none.
     """
 
     examples: Sequence[Example] = field(repr=False)
@@ -87,8 +86,6 @@ def _strata(examples: Sequence[Example]) -> list[NDArray[np.intp]]:
 
 def _drawn(size: int, seed: int) -> NDArray[np.float64]:
     """Give each place a value: the sooner it is drawn, the higher."""
-    order = list(range(size))
-    random.Random(seed).shuffle(order)  # noqa: S311  # no secret
     values = np.zeros(size)
-    values[order] = -np.arange(size)
+    values[shuffled(size, seed)] = -np.arange(size)
     return values

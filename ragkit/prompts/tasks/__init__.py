@@ -7,8 +7,8 @@
 
 Each file says all that makes its task: the prompt (a file of `ragkit/prompts/texts/`), the label set, how examples
 are laid out, the parser of replies, and the measure by which the task is judged. Each function gives a `FewShot`, so
-that other words (`with_prompt`), examples (`with_examples`) or another choice (`with_selector`) are a copy away: a
-prompt file of your own is read by `moods.with_prompt(load_prompt("sentiment", folder=mine))`.
+that other words (`with_prompt`), examples (`with_examples`) or another choice (`with_selector`) are a copy away. For
+words of your own, `ragkit prompts export mine sentiment`, and `sentiment(prompt=read_prompt("mine/sentiment.md"))`.
 
 - `sentiment.py`, `topic.py`   one label of a set
 - `entities.py`                mentions with their places

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ragkit.messages.tokens import TokenCounter
+from ragkit.messages.counters import Counted
 from ragkit.prompts.examples import AnyExample
 from ragkit.prompts.few_shot import FewShot, Layout
 from ragkit.prompts.library import load_prompt
 from ragkit.prompts.parsers.texts import answer_parser
+from ragkit.prompts.prompt import Prompt
 from ragkit.prompts.selectors.selector import Selector
 from ragkit.prompts.tasks.shown import shown
 
@@ -20,9 +21,10 @@ def answer_question(
     *,
     declines: str = "The sources do not answer this.",
     selector: Selector | None = None,
+    prompt: Prompt | None = None,
     layout: Layout = "turns",
     max_tokens: int | None = None,
-    counter: TokenCounter | None = None,
+    counter: Counted = None,
 ) -> FewShot[str | None]:
     """Make a prompt that answers a question from sources, given for each question as `sources`.
 
@@ -30,9 +32,10 @@ def answer_question(
         examples: Questions with their answers, shown for every question.
         declines: What the model is to say where the sources do not answer.
         selector: Chooses other examples for each question, in place of `examples`.
+        prompt: Your own words, such as `read_prompt("answer-question.md")`; None for those of ragkit.
         layout: Examples as turns of a chat, or as text before the question.
         max_tokens: The most that all messages may take; None for no bound.
-        counter: Counts them; needed with `max_tokens`.
+        counter: Counts them, needed with `max_tokens`: the chat model, its name, or a `TokenCounter`.
 
     Returns:
         A prompt whose replies are read as an answer, or None where the model declines.
@@ -49,7 +52,7 @@ def answer_question(
         True
     """
     return FewShot(
-        prompt=load_prompt("answer-question"),
+        prompt=prompt or load_prompt("answer-question"),
         selector=shown(examples, selector),
         parser=answer_parser(declines),
         layout=layout,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ragkit.messages.tokens import TokenCounter
+from ragkit.messages.counters import Counted
 from ragkit.prompts.examples import AnyExample
 from ragkit.prompts.few_shot import FewShot, Layout
 from ragkit.prompts.library import load_prompt
 from ragkit.prompts.parsers.labels import label_parser
+from ragkit.prompts.prompt import Prompt
 from ragkit.prompts.selectors.selector import Selector
 from ragkit.prompts.tasks.shown import shown
 
@@ -20,9 +21,10 @@ def topic(
     examples: Iterable[AnyExample] = (),
     *,
     selector: Selector | None = None,
+    prompt: Prompt | None = None,
     layout: Layout = "turns",
     max_tokens: int | None = None,
-    counter: TokenCounter | None = None,
+    counter: Counted = None,
 ) -> FewShot[str]:
     """Make a few-shot prompt that asks for the topic of a text.
 
@@ -30,9 +32,10 @@ def topic(
         labels: The label set; at least two.
         examples: Texts with their labels, shown for every text.
         selector: Chooses other examples for each text, in place of `examples`.
+        prompt: Your own words, such as `read_prompt("topic.md")`; None for those of ragkit.
         layout: Examples as turns of a chat, or as text before the question.
         max_tokens: The most that all messages may take; None for no bound.
-        counter: Counts them; needed with `max_tokens`.
+        counter: Counts them, needed with `max_tokens`: the chat model, its name, or a `TokenCounter`.
 
     Returns:
         A prompt whose replies are read as one of `labels`.
@@ -47,7 +50,7 @@ def topic(
         'sport'
     """
     return FewShot(
-        prompt=load_prompt("topic"),
+        prompt=prompt or load_prompt("topic"),
         selector=shown(examples, selector),
         parser=label_parser(labels),
         layout=layout,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ragkit.messages.tokens import TokenCounter
+from ragkit.messages.counters import Counted
 from ragkit.prompts.examples import AnyExample
 from ragkit.prompts.few_shot import FewShot, Layout
 from ragkit.prompts.library import load_prompt
 from ragkit.prompts.parsers.texts import text_parser
+from ragkit.prompts.prompt import Prompt
 from ragkit.prompts.selectors.selector import Selector
 from ragkit.prompts.tasks.shown import shown
 
@@ -21,9 +22,10 @@ def translate(
     *,
     source: str = "its language",
     selector: Selector | None = None,
+    prompt: Prompt | None = None,
     layout: Layout = "turns",
     max_tokens: int | None = None,
-    counter: TokenCounter | None = None,
+    counter: Counted = None,
 ) -> FewShot[str]:
     """Make a few-shot prompt that asks for the translation of a text.
 
@@ -32,9 +34,10 @@ def translate(
         examples: Texts with their translations, shown for every text.
         source: The language of the texts, where it is known.
         selector: Chooses other examples for each text, in place of `examples`.
+        prompt: Your own words, such as `read_prompt("translate.md")`; None for those of ragkit.
         layout: Examples as turns of a chat, or as text before the question.
         max_tokens: The most that all messages may take; None for no bound.
-        counter: Counts them; needed with `max_tokens`.
+        counter: Counts them, needed with `max_tokens`: the chat model, its name, or a `TokenCounter`.
 
     Returns:
         A prompt whose replies are read as text.
@@ -44,11 +47,11 @@ def translate(
         InputError: If an example has no input or output.
 
     Example:
-        >>> translate("German", source="English").render("A dog.")[0].content[:45]
-        'Translate the text from English to German. Wh'
+        >>> translate("German", source="English").render("A dog.")[0].content[:43]
+        'Translate the text from English to German. '
     """
     return FewShot(
-        prompt=load_prompt("translate"),
+        prompt=prompt or load_prompt("translate"),
         selector=shown(examples, selector),
         parser=text_parser(),
         layout=layout,

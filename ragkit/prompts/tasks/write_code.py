@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ragkit.messages.tokens import TokenCounter
+from ragkit.messages.counters import Counted
 from ragkit.prompts.examples import AnyExample
 from ragkit.prompts.few_shot import FewShot, Layout
 from ragkit.prompts.library import load_prompt
 from ragkit.prompts.parsers.code import code_parser
+from ragkit.prompts.prompt import Prompt
 from ragkit.prompts.selectors.selector import Selector
 from ragkit.prompts.tasks.shown import shown
 
@@ -20,9 +21,10 @@ def write_code(
     *,
     language: str = "python",
     selector: Selector | None = None,
+    prompt: Prompt | None = None,
     layout: Layout = "turns",
     max_tokens: int | None = None,
-    counter: TokenCounter | None = None,
+    counter: Counted = None,
 ) -> FewShot[str]:
     r"""Make a few-shot prompt that asks for a program.
 
@@ -30,9 +32,10 @@ def write_code(
         examples: Tasks with programs in fenced blocks, shown for every task.
         language: The programming language, as after a fence.
         selector: Chooses other examples for each task, in place of `examples`.
+        prompt: Your own words, such as `read_prompt("write-code.md")`; None for those of ragkit.
         layout: Examples as turns of a chat, or as text before the question.
         max_tokens: The most that all messages may take; None for no bound.
-        counter: Counts them; needed with `max_tokens`.
+        counter: Counts them, needed with `max_tokens`: the chat model, its name, or a `TokenCounter`.
 
     Returns:
         A prompt whose replies are read as a program; the syntax of Python and JSON is checked, and nothing is ever run.
@@ -47,7 +50,7 @@ def write_code(
         'print(1)\n'
     """
     return FewShot(
-        prompt=load_prompt("write-code"),
+        prompt=prompt or load_prompt("write-code"),
         selector=shown(examples, selector),
         parser=code_parser(language),
         layout=layout,

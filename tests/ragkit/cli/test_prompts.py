@@ -138,6 +138,19 @@ def test_explain_gives_the_exact_messages(ragkit: Run, own: Path, tmp_path: Path
     assert told["prompt"]["name"] == "mine"
 
 
+def test_explain_takes_documents_for_each_of_several_variables(ragkit: Run, tmp_path: Path) -> None:
+    for name in ("a", "b", "c=d"):
+        (tmp_path / f"{name}.md").write_text(f"This is {name}.", encoding="utf-8")
+    asked = ("prompts", "explain", "summarise-conversation", "--json")
+    files = [
+        ("--documents", f"{name}={tmp_path / file}.md")
+        for name, file in (("turns", "a"), ("summary", "b"), ("turns", "c=d"))
+    ]
+    told = ragkit(*asked, *files[0], *files[1], *files[2]).json["messages"][-1]["content"]
+    record, _, since = told.partition("What was said since:")
+    assert ["This is b." in record, "This is a." in since, "This is c=d." in since] == [True, True, True]
+
+
 def test_explain_says_what_a_budget_leaves_out(ragkit: Run, own: Path, tmp_path: Path) -> None:
     (tmp_path / "long.md").write_text("word " * 500, encoding="utf-8")
     asked = ("prompts", "explain", "mine", "--prompts", own, "--set", "question=Why = so?", "--documents")
@@ -157,6 +170,11 @@ def test_explain_says_what_a_budget_leaves_out(ragkit: Run, own: Path, tmp_path:
         (["--prompts", "DIR/none"], "there is no folder"),
         (["explain", "sentiment"], "prompt sentiment needs a value for text"),
         (["explain", "sentiment", "--set", "text"], "'text' names no variable: write NAME=VALUE"),
+        (["explain", "sentiment", "--set", "text=a", "--set", "text=b"], "text is given twice: keep one"),
+        (
+            ["explain", "summarise-conversation", "--documents", "DIR/mine.md"],
+            "it has summary, turns: write NAME=FILE.",
+        ),
         (["explain", "sentiment", "--set", "txt=a"], "prompt sentiment has no variable 'txt'"),
         (["explain", "sentiment", "--set", "text=a", "--documents", "DIR/a.md"], "must have one variable of kind docu"),
         (["explain", "mine", "--prompts", "DIR", "--documents", "DIR/bad.jsonl"], "bad.jsonl:1 is not JSON"),

@@ -58,6 +58,30 @@ def test_folder_that_cannot_be_written_is_read_as_unchanging(tmp_path: Path, mon
         assert [item.name for item in tmp_path.iterdir()] == ["a.sqlite"]
 
 
+def test_what_may_not_be_written_is_told_so(tmp_path: Path) -> None:
+    connect(tmp_path / "a").close()
+    told = "readonly database; check that it and its folder may be written"
+    with (
+        closing(connect(tmp_path / "a", read_only=True)) as db,
+        pytest.raises(StoreError, match=told),
+        damage_named(tmp_path / "a"),
+    ):
+        db.execute("CREATE TABLE t (x)")
+
+
+def test_database_of_another_application_is_refused_and_not_changed(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a")) as db:
+        db.execute("CREATE TABLE mine (x)")
+    before = (tmp_path / "a").read_bytes()
+
+    with pytest.raises(StoreError, match="a holds something else: name another file"):
+        connect(tmp_path / "a", application=7)
+    assert (tmp_path / "a").read_bytes() == before
+    with closing(connect(tmp_path / "new", application=7)) as db:
+        migrate(db, ["PRAGMA application_id = 7; CREATE TABLE t (x)"])
+    connect(tmp_path / "new", application=7).close()
+
+
 def test_migrations_run_once_and_in_order(tmp_path: Path) -> None:
     with closing(connect(tmp_path / "a.sqlite")) as db:
         migrate(db, _MIGRATIONS[:1])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from ragkit.memory.histories import ChatHistories
-from ragkit.memory.history import ChatHistory
+from ragkit.memory.histories.histories import ChatHistories
+from ragkit.memory.histories.history import ChatHistory
 
 _WORDS = st.text("ab <|im_end|>{}\nß水", max_size=30)
 _IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}}

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from ragkit.errors import InputError
 from ragkit.memory.adapted import KeptHistory, NumberedHistory, kept_history
-from ragkit.memory.history import ChatHistory
+from ragkit.memory.histories.history import ChatHistory
 from ragkit.memory.strategies.recall import RecallMemory
 from ragkit.memory.strategies.summary import SummaryMemory
 from ragkit.memory.strategies.window import WindowMemory

@@ -5,7 +5,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from ragkit.errors import ConfigError
 from ragkit.memory.compaction import SummaryOptions, newest_summary
-from ragkit.memory.history import ChatHistory
+from ragkit.memory.histories.history import ChatHistory
 from ragkit.memory.strategies.summary import SummaryMemory
 from ragkit.messages.tokens import counter_for
 from ragkit.prompts.prompt import Prompt, Section, Variable

@@ -9,8 +9,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import RunnableConfig, RunnableLambda
 
-from ragkit.errors import ModelError
-from ragkit.memory.history import ChatHistory
+from ragkit.errors import InputError, ModelError
+from ragkit.memory.histories.history import ChatHistory
 from ragkit.memory.memory import Ask, Memory, Steps
 from ragkit.memory.selection import Asked, Part, Selection
 from ragkit.memory.strategies.buffer import BufferMemory
@@ -53,13 +53,13 @@ def echo(messages: list[BaseMessage]) -> str:
 def test_what_a_memory_asks_is_answered_and_a_failure_is_a_model_error(history: ChatHistory) -> None:
     memory = Polite(history, RunnableLambda(echo))
 
-    assert [message.text for message in memory.load()] == ["echo one", "ZeroDivisionError"]
+    assert [message.text for message in memory.load()] == ["echo one", "the model failed with ZeroDivisionError"]
 
 
 async def test_what_a_memory_asks_is_answered_in_async_too(history: ChatHistory) -> None:
     memory = Polite(history, RunnableLambda(echo))
 
-    assert [message.text for message in await memory.aload()] == ["echo one", "ZeroDivisionError"]
+    assert [message.text for message in await memory.aload()] == ["echo one", "the model failed with ZeroDivisionError"]
 
 
 @pytest.mark.parametrize(
@@ -147,3 +147,13 @@ def test_the_system_stands_before_what_is_shown_when_tokens_are_counted() -> Non
     asked = Asked(question="q", beside=[HumanMessage("context"), SystemMessage("rules")])
 
     assert [one.text for one in asked.around([AIMessage("a1")])] == ["rules", "a1", "context", "q"]
+
+
+@pytest.mark.parametrize("given", [HumanMessage("Hi"), "Hi", [("human", "Hi")], [HumanMessage("Hi"), "Hello"]])
+async def test_what_are_no_messages_is_refused_with_advice(history: ChatHistory, given: Any) -> None:
+    memory = BufferMemory(history)
+    with pytest.raises(InputError, match=r"a memory keeps a list of messages, such as \[HumanMessage"):
+        memory.save(given)
+    with pytest.raises(InputError, match=r"a memory keeps a list of messages, such as \[HumanMessage"):
+        await memory.asave(given)
+    assert len(history) == 0

@@ -21,7 +21,7 @@ from ragkit.memory import (
     memory_hooks,
     memory_node,
 )
-from ragkit.memory.session import MemoryOf
+from ragkit.memory.rims.session import MemoryOf
 from ragkit.models import OpenAIChatModel
 from ragkit.testing import ScriptedChatModel
 from ragkit.testing.openai_replies import chat_reply

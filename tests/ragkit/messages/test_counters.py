@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.language_models.fake_chat_models import FakeListChatModel
+from langchain_core.language_models.fake_chat_models import FakeListChatModel, GenericFakeChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, trim_messages
 from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import ConfigurableField
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
 from pydantic import Field
@@ -68,8 +70,11 @@ class OnlineChatModel(WordsChatModel):
     def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
         raise AssertionError("this one asks a server")
 
+    def get_num_tokens(self, text: str) -> int:
+        raise AssertionError("so does this one")
 
-OnlineChatModel.__module__ = "langchain_anthropic.chat_models"
+
+OnlineChatModel.__module__ = "langchain_of_some_vendor.chat_models"
 
 
 def test_a_model_that_brings_no_count_is_estimated_and_never_counts_nothing() -> None:
@@ -138,7 +143,8 @@ def test_a_count_of_nothing_for_text_is_not_believed() -> None:
 def test_a_model_that_would_ask_its_server_is_counted_here() -> None:
     counter = counter_of(OnlineChatModel())
 
-    assert counter.messages(PROMPT) > 0
+    assert counter.messages(PROMPT) == counter_for("").messages(PROMPT)
+    assert counter_of(OnlineChatModel(custom_get_token_ids=lambda text: [1, 2, 3])).text("whatever") == 3
 
 
 def test_langchains_openai_model_is_counted_by_its_name_and_without_a_network() -> None:
@@ -167,6 +173,33 @@ def test_a_bound_model_counts_its_tools_where_none_are_given() -> None:
     assert (bound.text("Say this is a test"), bound.estimated) == (5, True)
     assert isinstance(bound, TokenCounter)
     assert counter_of(model.bind(stop=["x"])) is model.token_counter
+
+
+FAKE = FakeListChatModel(responses=[])
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        FAKE,
+        GenericFakeChatModel(messages=iter([])),
+        FAKE.bind(stop=["x"]),
+        FAKE.with_config(tags=["x"]),
+        FAKE.with_retry(),
+        FAKE.with_fallbacks([WordsChatModel()]),
+        FAKE.configurable_fields(responses=ConfigurableField(id="r")),
+        FAKE.configurable_alternatives(ConfigurableField(id="m"), words=WordsChatModel()),
+        RetryChatModel(model=FAKE).with_retry(),
+        FallbackChatModel(models=[FAKE, WordsChatModel()]),
+        ChatPromptTemplate.from_messages([("user", "{x}")]) | FAKE | StrOutputParser(),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_every_sort_of_chat_model_is_counted_in_silence(model: Counted, capfd: pytest.CaptureFixture[str]) -> None:
+    counter = counter_of(model)
+
+    assert (counter.text("Retrieval works."), counter.messages(PROMPT), counter.estimated) == (5, 29, True)
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

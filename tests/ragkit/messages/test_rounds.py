@@ -13,7 +13,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from ragkit.messages.rounds import is_whole, pending, rounds, together, turns
+from ragkit.messages.rounds import is_whole, pending, rounds, sound, together, turns
 
 
 def human(text: str = "?") -> HumanMessage:
@@ -99,6 +99,17 @@ def test_calls_and_results_without_each_other_are_not_whole(messages: list[BaseM
     assert not is_whole(messages)
     assert not is_whole(together(messages))
     assert pending(messages) is waits
+
+
+def test_what_a_broken_run_left_behind_is_left_out_but_not_what_is_at_work() -> None:
+    first, second, third, at_work = human("first"), human("second"), human("third"), calls("d")
+    broken = [calls("a", "b"), second, gives("a"), gives("z")]
+    used = [calls("c"), third, gives("c")]
+
+    messages = [first, *broken, *used, at_work]
+    assert sound(messages, waits=False) == [first, second, used[0], used[2], third]
+    assert sound(messages, waits=True) == [first, second, used[0], used[2], third, at_work]
+    assert sound([], waits=True) == []
 
 
 def test_the_last_calls_may_wait() -> None:
@@ -189,8 +200,14 @@ def test_putting_together_loses_and_adds_nothing_and_is_done_once(messages: list
 
 @given(MESSAGES)
 @settings(max_examples=50, deadline=None)
-def test_whole_rounds_make_a_whole_conversation(messages: list[BaseMessage]) -> None:
-    parts = [together(messages[part]) for part in rounds(messages)]
-    good = [part for part in parts if is_whole(part) and not pending(part)]
+def test_what_is_sound_is_whole_and_all_but_calls_and_results_is_in_it(messages: list[BaseMessage]) -> None:
+    taken = sound(messages, waits=False)
 
-    assert is_whole([message for part in good for message in part])
+    assert is_whole(taken)
+    assert not pending(taken)
+    assert sound(taken, waits=False) == taken
+    assert (
+        {id(one) for one in messages if isinstance(one, HumanMessage)} <= set(map(id, taken)) <= set(map(id, messages))
+    )
+    if is_whole(messages) and not pending(messages):
+        assert taken == messages

@@ -164,6 +164,16 @@ def test_calls_results_and_every_kind_of_block_count() -> None:
     assert counter.messages([HumanMessage([{"type": "input_audio", "input_audio": {"data": "UklGR"}}])]) > plain + 5
 
 
+def test_a_function_call_of_the_old_kind_counts_once() -> None:
+    counter = counter_for("gpt-4o")
+    old = {"function_call": {"name": "search", "arguments": '{"words": "tea and cake"}'}}
+    call = {"name": "search", "args": {"words": "tea and cake"}, "id": "1"}
+    new = AIMessage("", tool_calls=[call])
+
+    assert counter.messages([AIMessage("", additional_kwargs=old)]) == counter.messages([new])
+    assert counter.messages([AIMessage("", additional_kwargs=old, tool_calls=[call])]) == counter.messages([new])
+
+
 def test_an_image_counts_as_the_largest_would() -> None:
     counter = counter_for("gpt-4o")
     plain = counter.messages([HumanMessage("")])

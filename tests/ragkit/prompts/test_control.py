@@ -143,13 +143,13 @@ TEXTS = st.lists(PIECES, max_size=12).map("".join)
 
 
 @given(TEXTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_was_broken_can_be_mended(text: str) -> None:
     assert unescape_control(escape_control(text)) == text
 
 
 @given(TEXTS, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_quote_of_what_a_model_was_shown_is_found_in_the_source(text: str, data: st.DataObject) -> None:
     shown = escape_control(text)
     cuts = [n for n in range(len(shown) + 1) if shown[n - 1 : n + 1] != "␛␛"]
@@ -164,7 +164,7 @@ def _tokens_in(text: str) -> list[str]:
 
 
 @given(TEXTS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_there_is_no_control_token_in_what_was_broken(text: str) -> None:
     assert _tokens_in(escape_control(text)) == []
 
@@ -254,7 +254,7 @@ def test_a_token_that_two_texts_make_together_is_broken(pieces: list[tuple[str, 
 
 
 @given(TEXTS, st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_however_a_text_is_cut_no_token_comes_of_its_parts(text: str, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=3)))
     parts = [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]

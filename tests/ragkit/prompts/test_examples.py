@@ -83,6 +83,38 @@ def test_a_line_that_is_no_example_is_named(tmp_path: Path, line: str, reason: s
         read_examples(path)
 
 
+def test_a_csv_file_has_a_row_a_line_under_its_header(tmp_path: Path) -> None:
+    path = tmp_path / "rows.CSV"
+    path.write_bytes(b'\xef\xbb\xbftext,label,id\r\n"a, ""b""\nc",x,\r\n\r\n d ,y,7\r\n')
+    read = read_examples(str(path), input_key="text", output_key="label")
+    assert read == (Example('a, "b"\nc', "x"), Example(" d ", "y", id="7"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "line", "reason"),
+    [
+        ("my secret,b,c\n", 2, r"the row has 3 columns, and the header 2\."),
+        ('a,b\n"my secret" a,b\n', 3, r"is not CSV \(.*\)\."),
+        ('a,b\n"my secret,b\n', 3, r"is not CSV \(unexpected end of data\)\."),
+        ("a,b\nmy secret,\n", 3, r"output of an example is empty: an example needs an input and an output\."),
+    ],
+)
+def test_a_row_that_is_no_example_is_named(tmp_path: Path, rows: str, line: int, reason: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(f"input,output\n{rows}")
+    with pytest.raises(LoadError, match=rf"bad\.csv:{line}: {reason}$"):
+        read_examples(path)
+
+
+def test_an_empty_csv_file_has_no_examples_and_one_without_the_column_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("")
+    assert read_examples(path) == ()
+    path.write_text("text;label\na;b\n")
+    with pytest.raises(LoadError, match=r"rows\.csv:2: there is no field 'input'; its fields are text;label\.$"):
+        read_examples(path)
+
+
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(LoadError, match=r"none\.jsonl: No such file or directory\.$"):
         read_examples(tmp_path / "none.jsonl")
@@ -102,7 +134,7 @@ def test_written_examples_are_read_again(tmp_path_factory: pytest.TempPathFactor
 def test_half_a_character_is_written_as_its_escape() -> None:
     examples = [Example("\ud800", "é"), Example("é", "b")]
     written = write_examples(examples)
-    assert written.encode() == b'{"input": "\\ud800", "output": "\\u00e9"}\n{"input": "\xc3\xa9", "output": "b"}\n'
+    assert written.encode() == b'{"input": "\\ud800", "output": "\xc3\xa9"}\n{"input": "\xc3\xa9", "output": "b"}\n'
     assert examples_digest(examples) != examples_digest(examples[1:])
 
 

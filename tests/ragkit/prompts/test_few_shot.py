@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from ragkit.errors import ConfigError, ContextLengthError, InputError, OutputParseError
+from ragkit.messages.counters import counter_of
 from ragkit.messages.tokens import counter_for
 from ragkit.prompts.examples import Example, as_examples
 from ragkit.prompts.few_shot import FewShot, Layout
@@ -140,7 +141,7 @@ def test_without_a_budget_the_models_own_tokens_and_price_are_told() -> None:
     explanation = films().explain("I slept", model="openai:gpt-4o")
     assert explanation.tokens == counter.messages(films().render("I slept"))
     assert explanation.cost_usd is not None
-    assert films().explain("I slept", values={"labels": "x"}).messages[0].content == "One of x."
+    assert films().explain("I slept", labels="x").messages[0].content == "One of x."
     assert films(counter=counter).explain("I slept").estimated
 
 
@@ -237,8 +238,9 @@ def test_documents_stand_between_marks_that_a_seed_repeats() -> None:
         ({"subject": "text"}, r"^prompt films has no variable 'text' of kind text or data: name the one that takes"),
         ({"subject": "labels"}, r"^prompt films has no variable 'labels' of kind text or data"),
         ({"layout": "table"}, r"^layout must be one of turns, text, got 'table'\.$"),
-        ({"max_tokens": 100}, r"^max_tokens needs a counter: pass counter=counter_for\(model\)"),
+        ({"max_tokens": 100}, r"^max_tokens needs a counter: pass the chat model, its name or a TokenCounter\.$"),
         ({"prompt": PROMPT.with_examples_as_text()}, r"^prompt films has its examples inside a section: pass layout="),
+        ({"selector": [FILMS[0]]}, r"^a selector has `select` and `card`, got list: wrap examples in FixedSelector\.$"),
         (
             {"prompt": Prompt("p", 1, variables=(Variable("review", "text"),), sections=(PROMPT.sections[2],))},
             r"^prompt p needs one variable of kind examples to be shown any\.$",
@@ -263,6 +265,23 @@ def test_an_unknown_option_is_refused_when_it_is_made_and_a_value_when_it_is_giv
 def test_the_text_and_the_examples_are_not_given_by_name(name: str) -> None:
     with pytest.raises(InputError, match=rf"^{name} is not given by name: the text comes first, and the selector"):
         films().render("x", **{name: "y"})
+    with pytest.raises(InputError, match=rf"^{name} is not given by name: the text comes first, and the selector"):
+        replace(films(), options={name: "y"})
+
+
+@pytest.mark.parametrize("text", [None, 3, ["I slept"]])
+def test_what_is_no_text_is_refused_before_a_selector_looks_at_it(text: Any) -> None:
+    few_shot = films(selector=SimilaritySelector(FILMS, HashingEmbeddings(), 2))
+    for ask in (few_shot.render, few_shot.explain):
+        with pytest.raises(InputError, match=rf"^variable review must be a text, got {type(text).__name__}"):
+            ask(text)
+
+
+def test_a_budget_is_counted_by_a_counter_a_model_or_its_name() -> None:
+    model = ScriptedChatModel(["good"])
+    counted = [films(max_tokens=32, counter=one).fitted("I slept") for one in (counter, "openai:gpt-4o", model)]
+    assert counted[0] == counted[1]
+    assert counted[2].tokens == counter_of(model).messages(counted[2].messages) <= 32
 
 
 def test_there_is_nothing_to_fit_without_a_budget() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from ragkit.prompts.prompt import Prompt
 from ragkit.prompts.sections import Section, flaws
 from ragkit.prompts.variable import REQUIRED, Variable
 
-bounded = settings(max_examples=100, deadline=None)
+bounded = settings(max_examples=50, deadline=None)
 
 MOODS = """\
 ---
@@ -80,15 +81,32 @@ def test_line_ends_and_byte_order_marks_are_nothing(change: Any) -> None:
     assert parse_prompt(change(MOODS)) == parse_prompt(MOODS)
 
 
-@pytest.mark.parametrize("heading", ["# User", "#  user  ", "# USER"])
+@pytest.mark.parametrize("heading", ["# User", "#  user  ", "# USER", "#\tuser"])
 def test_a_heading_may_be_written_loosely(heading: str) -> None:
     assert parse_prompt(MOODS.replace("# user", heading)) == parse_prompt(MOODS)
 
 
 def test_headings_that_are_no_role_are_text() -> None:
-    text = "# Users\n#user\n## user\n # user\n# user:\n# {{a b}}\n#"
+    text = "# Users\n## Who the user is\n# {{a b}}\n#\n# user stories"
     prompt = parse_prompt(f"---\nname: a\nversion: 1\n---\n# user\n{text}\n")
     assert prompt.sections == (Section("user", text),)
+
+
+@pytest.mark.parametrize(
+    "line", ["## user", "#user", " # user", "# user:", "# user #", "# Human", "# AI", "# System prompt", "#{{text}}"]
+)
+def test_what_is_nearly_a_heading_is_refused_or_written_as_text(line: str) -> None:
+    with pytest.raises(ConfigError, match=f"moods.md:18: '{re.escape(line.strip())}' is nearly a heading: write # sys"):
+        parse_prompt(MOODS.replace("Answer with", f"{line}\nAnswer with", 1), origin="moods.md")
+    prompt = parse_prompt(
+        f"---\nname: a\nversion: 1\n---\n# user\n\\{line.replace('{{text', '{{text ')}\n".replace("{{text }}", "text")
+    )
+    assert parse_prompt(write_prompt(prompt)) == prompt
+
+
+def test_a_deeper_heading_may_hold_a_slot() -> None:
+    prompt = parse_prompt("---\nname: a\nversion: 1\nvariables: {title: option}\n---\n# user\n## {{title}}\n")
+    assert prompt.render({"title": "Tea"})[0].content == "## Tea"
 
 
 def test_a_line_that_would_be_a_heading_is_written_with_a_backslash() -> None:
@@ -113,11 +131,14 @@ def test_documents_given_before_are_not_written() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("---\nname", "name", "moods.md:1: a prompt file begins with front matter between two lines of ---"),
-        ("---\n# system", "# system", "moods.md:1: a prompt file begins with front matter"),
-        ("name: moods", "name: [", "moods.md:4: front matter: expected"),
-        ("version: 2", "version: 2024-13-45", "moods.md:2: front matter: it is no YAML."),
-        ("name: moods", "name: No", "moods.md:2: a prompt cannot be called False"),
+        ("---\nname", "name", "moods.md:1: a prompt file begins with a line of ---, then name, version and variables"),
+        ("---\n# system", "# system", "moods.md:1: front matter begins here and has no end"),
+        ("name: moods", "name: [", "moods.md:4: front matter is no YAML (expected"),
+        ("about: Which", "about: Note: which", "moods.md:4: front matter is no YAML (mapping values are not allowed h"),
+        ("about: Which mood.", "about: \x00", "moods.md:4: front matter is no YAML (special characters are"),
+        ("version: 2", "version: " + "9" * 5000, "moods.md:2: front matter is no YAML (it cannot be read)"),
+        ("version: 2", "version: 2024-13-45", "moods.md:3: the version of a prompt must be a number from 1, got '20"),
+        ("name: moods", "name: No", "moods.md:2: a prompt cannot be called 'No'"),
         ("name: moods\n", "", "moods.md:2: front matter has no name"),
         ("version: 2\n", "", "moods.md:2: front matter has no version"),
         ("version: 2", "version: two", "moods.md:3: the version of a prompt must be a number from 1, got 'two'"),
@@ -157,7 +178,7 @@ def test_empty_front_matter_and_no_sections_are_told_apart() -> None:
 def test_a_file_is_read_from_disk(tmp_path: Path) -> None:
     path = tmp_path / "moods.md"
     path.write_text(MOODS, encoding="utf-8-sig")
-    assert read_prompt(path) == parse_prompt(MOODS)
+    assert read_prompt(path) == read_prompt(str(path)) == parse_prompt(MOODS)
     assert read_prompt(path).origin == str(path)
 
 

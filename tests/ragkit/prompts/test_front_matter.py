@@ -20,9 +20,21 @@ def test_texts_are_written_so_that_yaml_gives_them_back() -> None:
     assert written == "a: |-\n  one\n  two\nb: \"\\N\"\nc: 'no'\nd: |2\n   |\ne:\n- x\nf:\n- x\n"
 
 
+@pytest.mark.parametrize(
+    "word", ["no", "yes", "On", "true", "12:30", "2024-01-01", "0x10", "010", "1_000", "1e5", "=", "<<"]
+)
+def test_a_word_is_what_it_looks_like(word: str) -> None:
+    assert Front.read(f"labels: [{word}]", "here.md").values == {"labels": [word]}
+
+
+def test_numbers_and_nothing_are_read_as_such() -> None:
+    values = Front.read("a: 10\nb: -0.5\nc: 1.0e+16\nd: null\ne:\nf: ~", "here.md").values
+    assert values == {"a": 10, "b": -0.5, "c": 1e16, "d": None, "e": None, "f": None}
+
+
 def test_aliases_are_not_read() -> None:
     front = "name: &a a\nversion: 1\nabout: *a"
-    with pytest.raises(ConfigError, match="prompt text:4: front matter: aliases are not read"):
+    with pytest.raises(ConfigError, match=r"prompt text:4: front matter is no YAML \(aliases are not read\)"):
         parse_prompt(f"---\n{front}\n---\n# user\na\n")
 
 

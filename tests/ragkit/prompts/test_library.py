@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from ragkit.errors import ConfigError
+from ragkit.prompts.few_shot import FewShot
 from ragkit.prompts.file import write_prompt
 from ragkit.prompts.library import BUILT_IN, load_prompt, prompt_text, prompts
 from ragkit.prompts.prompt import Prompt
+from ragkit.prompts.tasks.sentiment import sentiment
+from ragkit.prompts.tasks.translate import translate
 
 VERSIONS = Path(__file__).with_name("versions.json")
 
@@ -71,7 +74,7 @@ def test_a_folder_replaces_and_adds_by_name(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no prompt")
     put(tmp_path, "README", "no prompt")
     (tmp_path / "folder.md").mkdir()
-    found = {prompt.name: prompt for prompt in prompts(folder=tmp_path)}
+    found = {prompt.name: prompt for prompt in prompts(folder=str(tmp_path))}
     assert found["sentiment"].origin == str(own)
     assert "feeling" in found["sentiment"].sections[0].text
     assert found["mine"].render({})[0].content == "Hello."
@@ -112,3 +115,11 @@ def test_a_replacement_is_called_as_its_file(tmp_path: Path) -> None:
 def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"there is no folder .*none of prompts"):
         prompts(folder=tmp_path / "none")
+
+
+@pytest.mark.parametrize(("name", "builder"), [("sentiment", sentiment()), ("translate", translate("German"))])
+def test_a_builder_speaks_the_words_of_the_users_folder(tmp_path: Path, name: str, builder: FewShot[str]) -> None:
+    put(tmp_path, name, prompt_text(name).replace("# system\n\n", "# system\n\nMine. "))
+    said = builder.with_prompt(load_prompt(name, folder=tmp_path)).render("A gem.")
+    assert said[0].content == f"Mine. {builder.render('A gem.')[0].content}"
+    assert said[1:] == builder.render("A gem.")[1:]

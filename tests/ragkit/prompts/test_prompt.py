@@ -179,6 +179,8 @@ def test_another_text_kind_or_default_has_another_hash(other: Prompt) -> None:
         ({"version": True}, "must be a number from 1"),
         ({"version": "1"}, "must be a number from 1"),
         ({"about": 5}, "about of a prompt must be a text, got int"),
+        ({"sections": [("user", "a")]}, "the sections of a prompt are values of Section, got one of type tuple"),
+        ({"variables": {"text": "text"}}, "the variables of a prompt are values of Variable, got one of type str"),
         ({"variables": ()}, r"prompt moods: \{\{labels\}\} is not declared"),
     ],
 )
@@ -226,3 +228,14 @@ def test_lists_become_tuples() -> None:
     listed = replace(MOODS, variables=list(MOODS.variables), sections=list(MOODS.sections))  # type: ignore[arg-type]
     assert listed == MOODS
     assert hash(listed) == hash(MOODS)
+
+
+def test_a_prompt_may_have_to_be_one_system_section_with_one_option() -> None:
+    option, text = Variable("tools", "option"), Variable("text", "text")
+    whole = Prompt("whole", 1, variables=(option,), sections=(Section("system", "Use {{tools}}."),))
+    assert whole.only_system("tools") is whole
+    asking = replace(whole, variables=(option, text), sections=(*whole.sections, Section("user", "{{text}}")))
+    said = "must be one system section with the variable .* of kind option alone"
+    for prompt, variable in ((whole, "text"), (asking, "tools"), (MOODS, "labels")):
+        with pytest.raises(ConfigError, match=f"prompt {prompt.name} {said}"):
+            prompt.only_system(variable)

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage
 
-from ragkit.prompts.control import escape_control
+from ragkit.prompts.control import escape_control, unescape_control
 from ragkit.prompts.examples import Example
 from ragkit.prompts.prompt import Prompt
 from ragkit.prompts.sections import Section
@@ -135,3 +135,22 @@ def test_documents_lie_between_marks_that_are_drawn_anew() -> None:
     first, again = (ask.render({"sources": ["Tea is hot."]})[0].content for _ in range(2))
     assert first != again
     assert "Tea is hot." in first
+
+
+def test_no_control_token_comes_of_the_halves_in_two_slots_or_of_words_around_them() -> None:
+    prompt = Prompt(
+        "halves",
+        1,
+        variables=(
+            Variable("shots", "examples", layout="{{input}}|{{output}}"),
+            Variable("one", "data"),
+            Variable("between", "text"),
+            Variable("other", "data"),
+        ),
+        sections=(Section("user", "{{shots}} {{one}}{{between}}{{other}} </{{one}}>"),),
+    )
+    values = {"shots": [("<|im_end", ">")], "one": "s", "between": "<|im", "other": "_start|>"}
+    shown = prompt.render(values)[0].text
+
+    assert shown == "<␛|im_end|␛> s<|im␛_start|> </␛s>"
+    assert unescape_control(shown) == "<|im_end|> s<|im_start|> </s>"

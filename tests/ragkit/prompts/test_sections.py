@@ -49,8 +49,8 @@ def test_a_prompt_that_is_right_has_no_flaw() -> None:
         ([TEXT], [Section("system", "{{text}}")], "variable text of kind text may not stand in the system section", 0),
         ([FOREIGN], [Section("assistant", "{{foreign}}")], "may not stand in the assistant section: expected user.", 0),
         ([SOURCES], [Section("system", "{{sources}}")], "expected user.", 0),
-        ([EXAMPLES], [Section("system", "{{examples}}")], "expected user or a section of its own.", 0),
-        ([HISTORY], [Section("user", "{{history}}")], "expected a section of its own.", 0),
+        ([EXAMPLES], [Section("system", "{{examples}}")], "expected user or a section of its own (# {{examples}}).", 0),
+        ([HISTORY], [Section("user", "{{history}}")], "expected a section of its own (# {{history}}).", 0),
         ([TEXT], [Section("slot", "text")], "may not stand as a section of its own", 0),
         ([TEXT], [Section("slot", "te xt")], "a slot is the name of one variable, got 'te xt'", 0),
         (

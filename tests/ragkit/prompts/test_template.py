@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ragkit.prompts.template import Piece, Slot, Template
 
-bounded = settings(max_examples=200, deadline=None)
+bounded = settings(max_examples=100, deadline=None)
 
 
 def filled(source: str, **values: str) -> str:
@@ -58,3 +58,9 @@ def test_what_fills_a_slot_is_never_read_again(before: str, value: str) -> None:
     template = Template(before + "|{{a}}|")
     expected = before if "{{" not in before else filled(before, a=value)
     assert filled(template.source, a=value) == f"{expected}|{value}|"
+
+
+def test_a_long_row_of_backslashes_is_read_once() -> None:
+    row = "\\" * 200_000  # minutes, were it read again from each of them
+    assert [piece.text for piece in Template(row).pieces()] == [row]
+    assert [slot.offset for slot in Template(row + "{{a}}").slots] == [200_000]

@@ -234,5 +234,5 @@ def test_older_catalog_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest
     Collection.open(tmp_path).close()
     monkeypatch.undo()
     layout = len(folder_module.MIGRATIONS)
-    with pytest.raises(StoreError, match=f"the catalog has layout {layout + 1}, this ragkit reads up to {layout}:"):
+    with pytest.raises(StoreError, match=f"the database has layout {layout + 1}, this ragkit reads up to {layout}:"):
         Collection.open(tmp_path)

@@ -45,19 +45,19 @@ def test_a_reply_that_is_no_json_is_asked_again_with_the_complaint() -> None:
     said, complaint = model.asks[1].messages[2:]
     assert (said.role, said.content) == ("assistant", "Yes, supported.")
     assert complaint.role == "user"
-    assert complaint.content.startswith("That reply cannot be read: Invalid JSON")
+    assert complaint.content.startswith("That reply cannot be read: the reply is no JSON")
     assert complaint.content.endswith(". Reply with the JSON object alone, as asked above.")
 
 
 @pytest.mark.parametrize(
     ("reply", "complaint"),
     [
-        ('{"reason": "a", "verdict": "maybe"}', "the verdict is 'maybe'; expected one of \"supported\""),
-        ('{"verdict": "supported"}', "reason: Field required"),
-        ('{"reason": "a", "verdict": 1}', "verdict: Input should be a valid string"),
-        ('{"reason": "a", "verdict": "supported", "sure": true}', "sure: Extra inputs are not permitted"),
-        ('Here: {"reason": "a", "verdict": "supported"}', "Invalid JSON"),
-        ("[]", "Input should be an object"),
+        ('{"reason": "a", "verdict": "maybe"}', "verdict is a text of length 5; expected one of 'supported'"),
+        ('{"verdict": "supported"}', "reason is missing"),
+        ('{"reason": "a", "verdict": 1}', "verdict is 1; expected string"),
+        ('{"reason": "a", "verdict": "supported", "sure": true}', "the value has keys that are not expected"),
+        ('Here: {"reason": "a", "verdict": "supported"}', "the reply is no JSON"),
+        ("[]", "expected object"),
     ],
 )
 def test_a_reply_of_another_form_is_named_and_not_guessed_at(reply: str, complaint: str) -> None:

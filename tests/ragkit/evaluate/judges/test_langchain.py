@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from ragkit.errors import ConfigError, InputError, ModelError, RateLimitError
 from ragkit.evaluate.chat import Ask, Message, Reply
 from ragkit.evaluate.judges.langchain import LangChainChat, plain_messages
+from ragkit.prompts.library import load_prompt
 from ragkit.testing.servers import Answer, LoopbackServer
 
 _ASK = Ask(messages=(Message("system", "Be brief."), Message("user", "Hi"), Message("assistant", "Yes?")))
@@ -103,6 +104,16 @@ def test_the_schema_is_written_under_the_system_message() -> None:
     assert model.seen[0][0][0].content == f"Be brief.\n\n{wanted}"
     assert [message.content for message in model.seen[1][0]] == [wanted, "Hi"]
     assert model.seen[0][1] == {}
+
+
+def test_the_schema_may_be_told_in_the_users_own_words() -> None:
+    model, mine = Chatty(), load_prompt("reply-schema").with_instruction("JSON like {{schema}}!")
+    chat = LangChainChat(model, "chatty-1", schema_prompt=mine)
+    chat.reply(_SCHEMA)
+    assert model.seen[0][0][0].content == 'Be brief.\n\nJSON like {"type": "object"}!'
+    assert chat.card["schema_prompt"] == mine.sha256
+    with pytest.raises(ConfigError, match="prompt judge-again must be one system section with the variable schema of"):
+        LangChainChat(model, "chatty-1", schema_prompt=load_prompt("judge-again"))
 
 
 def test_the_schema_goes_as_response_format_where_the_provider_takes_it() -> None:

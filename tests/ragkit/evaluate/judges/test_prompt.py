@@ -48,13 +48,14 @@ def test_nothing_written_in_evidence_passes_for_its_end(claim: str, evidence: st
     assert escape_control(hostile) in second
 
 
-def test_a_reply_may_be_one_code_block() -> None:
+def test_a_reply_may_be_one_code_block_and_follow_thoughts() -> None:
+    assert _PROMPT.read('<think>So?</think>\n{"reason": "a", "verdict": "partly supported"}') == 0.5
     assert _PROMPT.read('```json\n{"reason": "a", "verdict": "supported"}\n```') == 1.0
     assert _PROMPT.read(' {"reason": "a", "verdict": "not supported"}\n') == 0.0
 
 
 def test_an_unreadable_reply_is_carried_by_its_error() -> None:
-    with pytest.raises(OutputParseError, match="Invalid JSON") as caught:
+    with pytest.raises(OutputParseError, match="the reply is no JSON") as caught:
         _PROMPT.read("Sure!")
     assert caught.value.raw_output == "Sure!"
 

@@ -65,6 +65,11 @@ def test_only_an_answer_that_is_noncommittal_throughout_gets_0() -> None:
     assert ask_answer_relevancy(Scripted(evasive, evasive), ThreeQuestions(), "How hot?", "Well.", samples=2) == 0.0
 
 
+def test_a_question_may_stand_in_a_code_block_and_follow_thoughts() -> None:
+    said = f"<think>So?</think>\n```json\n{made('How hot?')}\n```"
+    assert ask_answer_relevancy(Scripted(said), ThreeQuestions(), "How hot?", "Well.", samples=1) == 1.0
+
+
 @pytest.mark.parametrize("said", ["no JSON", "[]", '{"question": "", "noncommittal": false}', '{"question": "Who?"}'])
 def test_a_reply_that_cannot_be_read_leaves_no_number(said: str) -> None:
     outcome = ask_answer_relevancy(Scripted(said), ThreeQuestions(), "Who?", "Me.")

@@ -62,12 +62,12 @@ def test_what_was_found_is_a_prompt_file_with_its_examples(
     found = found_with(builder, rows, skilled, *random_sets(1, 8), instruction="Guess {{labels}}.")
     write_optimised(found, tmp_path / "prompts")
     assert sorted(path.name for path in (tmp_path / "prompts").iterdir()) == [
-        "examples.jsonl",
-        "optimised.json",
+        "parity.examples.jsonl",
         "parity.md",
+        "parity.optimised.json",
     ]
     assert load_prompt("parity", folder=tmp_path / "prompts") == found.best.prompt
-    assert read_examples(tmp_path / "prompts/examples.jsonl") == tuple(found.best.selector.select("number 1000"))
+    assert read_examples(tmp_path / "prompts/parity.examples.jsonl") == tuple(found.best.selector.select("number 1000"))
     read = read_optimised(tmp_path / "prompts", builder)
     assert read.render("number 1000") == found.best.render("number 1000")
     assert len(read.render("number 1000")) == 2 + 2 * 8
@@ -80,7 +80,18 @@ def test_the_same_search_writes_the_same_bytes(
         write_optimised(found_with(builder, rows, skilled), tmp_path / name)
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two
-    assert json.loads(one["optimised.json"])["winner"] == "instruction 1, as it is"
+    assert json.loads(one["parity.optimised.json"])["winner"] == "instruction 1, as it is"
+
+
+def test_a_folder_holds_what_was_found_for_several_prompts(
+    builder: FewShot[str], rows: list[Example], skilled: Skill, tmp_path: Path
+) -> None:
+    found = found_with(builder, rows, skilled, *random_sets(1, 8), instruction="Guess {{labels}}.")
+    other = builder.with_prompt(replace(builder.prompt, name="other"))
+    write_optimised(found, str(tmp_path))
+    write_optimised(found_with(other, rows, skilled), tmp_path)
+    assert read_optimised(tmp_path, builder).choose("number 1000") == found.best.choose("number 1000")
+    assert read_optimised(str(tmp_path), other).choose("number 1000") == []
 
 
 @pytest.mark.parametrize("choice", [nearest, diverse])
@@ -149,8 +160,8 @@ def test_files_that_do_not_fit_each_other_are_refused(
 ) -> None:
     found = found_with(builder, rows, skilled)
     write_optimised(found, tmp_path)
-    (tmp_path / "examples.jsonl").write_text('{"input": "number 2", "output": "even"}\n')
-    with pytest.raises(LoadError, match=r"examples.jsonl: it does not hold the examples of optimised.json"):
+    (tmp_path / "parity.examples.jsonl").write_text('{"input": "number 2", "output": "even"}\n')
+    with pytest.raises(LoadError, match=r"parity.examples.jsonl: it does not hold the examples of parity.optim"):
         read_optimised(tmp_path, builder)
 
 
@@ -166,7 +177,7 @@ def test_a_selector_of_another_kind_is_named(
 
 @pytest.mark.parametrize("content", ["", "[]", '{"selector": 1}', '{"winner": ""}'])
 def test_a_changed_result_file_is_named(builder: FewShot[str], tmp_path: Path, content: str) -> None:
-    (tmp_path / "optimised.json").write_text(content)
+    (tmp_path / "parity.optimised.json").write_text(content)
     with pytest.raises(LoadError, match=r"optimised.json: it does not say how examples are chosen"):
         read_optimised(tmp_path, builder)
 

@@ -127,6 +127,13 @@ def test_differences_are_paired_by_row_for_means_and_resampled_for_whole_runs() 
     assert whole.difference == pytest.approx((2 / 3 + 4 / 5) / 2 - (0 + 2 / 3) / 2)
 
 
+def test_whole_runs_are_tested_by_swapping_answers_which_few_rows_cannot_fool() -> None:
+    # Three rows differ, all in favour of one side: of 2^3 swaps two are as far apart, whatever the measure.
+    before, after = answers("bbbaabab", "aaaaabab"), answers("aaaaabab", "aaaaabab")
+    assert compared(measure_named("macro_f1"), before, after).p == pytest.approx(2 / 8, abs=0.02)
+    assert compared(measure_named("macro_f1"), before, before).p == 1.0
+
+
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"no measure 'pass@1': known are accuracy, .*; or give a TaskMeasure"):
         measure_named("pass@1")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from math import isnan
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ragkit.errors import ConfigError, InputError, ModelError
-from ragkit.evaluate.chat import Ask
+from ragkit.evaluate.chat import Ask, ChatModel
 from ragkit.evaluate.journal import Journal
 from ragkit.evaluate.judges.langchain import LangChainChat
 from ragkit.evaluate.optimise.candidates import Greedy, Selection, random_sets
@@ -320,8 +321,7 @@ def test_an_unknown_measure_is_refused_with_those_known(builder: FewShot[str], r
 def test_a_measure_of_the_whole_run_is_compared_by_resampling_it(
     builder: FewShot[str], rows: list[Example], skilled: Skill
 ) -> None:
-    macro = replace(builder, measure="macro_f1")
-    found = optimise(macro, ScriptedModel(skilled), rows, calls=200, instructions=[CAREFUL])
+    found = optimise(builder, ScriptedModel(skilled), rows, calls=200, instructions=[CAREFUL], measure="macro_f1")
     assert (found.measure, found.improved, found.held_out.winner.value) == ("macro_f1", True, 1.0)
     assert found.held_out.difference.p < 0.001
 
@@ -348,17 +348,38 @@ def test_further_variables_of_a_row_are_given_by_a_function(rows: list[Example],
     assert found.held_out.start.value == 1.0
 
 
-def test_any_langchain_chat_model_will_do(builder: FewShot[str], rows: list[Example]) -> None:
+@pytest.mark.parametrize(
+    ("wrapped", "cost"), [(lambda model: model, "unpriced"), (lambda model: LangChainChat(model, name="m"), "$0.0000")]
+)
+def test_any_langchain_chat_model_will_do_and_its_cost_is_told_where_it_is_known(
+    builder: FewShot[str], rows: list[Example], wrapped: Callable[[ScriptedChatModel], ChatModel], cost: str
+) -> None:
     model = ScriptedChatModel(lambda messages: "even" if "careful" in messages[0].text else "odd")
     evens = [row for row in rows if row.output == "even"]
-    found = optimise(builder, LangChainChat(model, name="scripted"), evens, calls=200, instructions=[CAREFUL])
+    found = optimise(builder, wrapped(model), evens, calls=200, instructions=[CAREFUL])
     assert (found.improved, found.held_out.difference.difference) == (True, 1.0)
+    assert found.usage.cost == cost
 
 
-def test_a_langchain_model_as_it_is_is_refused_with_what_to_do(builder: FewShot[str], rows: list[Example]) -> None:
+def test_replies_of_a_langchain_model_are_kept_under_a_name_alone(
+    builder: FewShot[str], rows: list[Example], tmp_path: Path
+) -> None:
     model = ScriptedChatModel(["even"])
-    with pytest.raises(InputError, match=r"a ScriptedChatModel does not tell .*: pass LangChainChat\(model, name="):
-        optimise(builder, model, rows, calls=200, instructions=[CAREFUL])  # type: ignore[arg-type]
+    with (
+        Journal(tmp_path / "replies.jsonl") as journal,
+        pytest.raises(InputError, match=r"by the name of their model, .*: pass LangChainChat\(model, name="),
+    ):
+        optimise(builder, model, rows, calls=200, instructions=[CAREFUL], replies=journal)
+
+
+def test_what_a_newcomer_gets_wrong_is_one_sentence(builder: FewShot[str], rows: list[Example]) -> None:
+    search = partial(optimise, builder, ScriptedModel([]), rows, calls=200)
+    with pytest.raises(InputError, match="instructions and selections are lists, got one alone: put it into brackets"):
+        search(instructions=CAREFUL)
+    with pytest.raises(InputError, match="instructions and selections are lists"):
+        search(selections=Greedy(1))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"got one of type str; of a SPEC, ragkit.compose.evaluated_model makes one"):
+        optimise(builder, "openai:gpt-4o", rows, calls=200, instructions=[CAREFUL])  # type: ignore[arg-type]
 
 
 def test_a_proposer_writes_instructions_that_are_measured_like_any_other(

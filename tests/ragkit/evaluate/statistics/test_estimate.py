@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from ragkit.evaluate.outcome import Estimate, Outcome, Row, Unscored
-from ragkit.evaluate.statistics.estimate import estimate, estimate_statistic, estimates
+from ragkit.evaluate.statistics.estimate import estimate, estimate_statistic, estimate_statistics, estimates
 from ragkit.evaluate.statistics.intervals import difference_of_shares_interval
 
 SKEWED = [float(value) for value in np.random.default_rng(7).beta(0.4, 1.2, 200)]
@@ -131,6 +131,31 @@ def test_a_ratio_has_scipys_bca_interval() -> None:
 def test_a_statistic_counts_the_rows_it_was_not_given() -> None:
     found = estimate_statistic(lambda weights: weights.sum(axis=1), 3, rows=12, reasons={"no label": 9}, draws=20)
     assert (found.value, found.n, found.coverage, found.reasons) == (3.0, 3, 0.25, {"no label": 9})
+
+
+@pytest.mark.parametrize("n", [12, 2_100])
+def test_statistics_side_by_side_are_exactly_those_alone_and_share_their_draws(n: int) -> None:
+    values = np.random.default_rng(n).beta(0.4, 1.2, (n, 3))
+    values[:, 2] = np.where(np.arange(n) == 0, np.nan, 1.0)  # one that is not defined
+    asked: list[int] = []
+
+    def together(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        asked.append(len(weights))
+        return np.asarray(weights @ values / n)
+
+    names = ["a", "b", "undefined"]
+    found = estimate_statistics(names, together, n, rows=n + 1, reasons={"no label": 1}, draws=300)
+    calls, asked = asked, []
+    for column, name in enumerate(names):
+        alone = estimate_statistic(
+            lambda weights, column=column: together(weights)[:, column],  # type: ignore[misc]
+            n,
+            rows=n + 1,
+            reasons={"no label": 1},
+            draws=300,
+        )
+        assert repr(found[name]) == repr(alone)
+    assert asked == calls * 3
 
 
 def test_a_statistic_of_no_rows_is_not_asked() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -183,6 +184,22 @@ def test_a_statistic_that_never_differs_has_p_1() -> None:
     same = shares(reciprocal_ranks(1, 40))
     found = compare_statistic(same, same, 40, draws=200)
     assert (found.difference, found.p, found.needed) == (0.0, 1.0, None)
+
+
+def test_two_that_could_swap_their_answers_are_compared_by_all_their_swaps() -> None:
+    # A statistic that is no mean: the root of it. Swapping is tried in full here: 2^8 patterns.
+    a, b = reciprocal_ranks(1, 8), np.clip(reciprocal_ranks(2, 8) + 0.2, 0, 1)
+
+    def root(values: NDArray[np.float64]) -> Statistic:
+        return lambda weights: np.sqrt(weights @ values)
+
+    patterns = [np.array(pattern, dtype=bool) for pattern in product([False, True], repeat=8)]
+    swaps = [np.sqrt(np.where(swap, a, b).sum()) - np.sqrt(np.where(swap, b, a).sum()) for swap in patterns]
+    exact = np.mean(np.abs(swaps) >= abs(swaps[0]) - 1e-12)
+    found = compare_statistic(root(a), root(b), 8, pooled=root(np.concatenate([a, b])))
+    assert found.difference == pytest.approx(swaps[0])
+    assert found.p == pytest.approx(exact, abs=0.02)
+    assert compare_statistic(root(a), root(b), 8).p != pytest.approx(exact, abs=0.02)
 
 
 def test_a_statistic_undefined_in_many_draws_is_not_tested() -> None:

@@ -71,7 +71,8 @@ def test_a_failing_model_and_an_unreadable_reply_leave_their_rows_unscored(encod
 
 def test_a_text_that_has_no_room_is_not_asked_about() -> None:
     model = ScriptedModel(["positive"])
-    tight = sentiment(max_tokens=50, counter=counter_for("gpt-4o"))
+    counter = counter_for("gpt-4o")
+    tight = sentiment(max_tokens=counter.messages(sentiment().render("short")), counter=counter)
     assert FewShotChat(model, tight).predict(["long " * 100, "short"]) == [
         Unscored("the prompt is too long"),
         "positive",

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from ragkit.evaluate.measures.classification import Decisions
 from ragkit.evaluate.measures.entities import Entity
 from ragkit.evaluate.outcome import Unscored
 from ragkit.evaluate.runs import RunFolder
+from ragkit.evaluate.statistics.estimate import estimate_statistic
 from ragkit.evaluate.tasks.fewshot import FewShotChat
 from ragkit.evaluate.tasks.predictor import Item
 from ragkit.evaluate.tasks.runners import classify, mark_entities, tagged_sentences
@@ -54,6 +56,19 @@ def test_labels_are_scored_by_row_and_over_the_run(tmp_path: Path) -> None:
     assert values["balanced_accuracy"] == 0.75
     assert values["matthews"] == pytest.approx(1 / math.sqrt(3))
     assert result.rows[1].details == {"text": "two", "gold": "a", "said": "b"}
+
+
+def test_f1_of_each_of_many_labels_is_what_it_is_alone(tmp_path: Path) -> None:
+    items = [Item(str(place), f"text {place}", f"label {place % 77}") for place in range(154)]
+    said = {item.given: item.gold if place % 3 else "label 5" for place, item in enumerate(items)}
+    with open_run(tmp_path) as run:
+        found = classify(run, items, Says(said)).estimates
+    decisions = Decisions.of([item.gold for item in items], list(said.values()))
+    assert len(found) == 4 + 77
+    for label in ("label 0", "label 5"):
+        column = decisions.column(label)
+        alone = estimate_statistic(lambda weights, at=column: decisions.counts(weights).f1()[:, at], len(items))  # type: ignore[misc]
+        assert repr(found[f"f1:{label}"]) == repr(alone)
 
 
 def test_a_reply_that_is_no_label_lowers_the_coverage_and_not_the_mean(tmp_path: Path) -> None:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-import pytest
+import numpy as np
 
-from ragkit.encoder import as_encoder
-from ragkit.errors import ConfigError
+from ragkit.encoder import EncoderCard, Vectors, as_encoder
 from ragkit.evaluate.outcome import Unscored
-from ragkit.evaluate.tasks.voting import ExampleVote, NearestLabel
+from ragkit.evaluate.tasks.voting import ExampleVote
 from ragkit.prompts.examples import as_examples
 from ragkit.prompts.selectors.given import FixedSelector
 from ragkit.prompts.selectors.similarity import SimilaritySelector
@@ -51,11 +51,23 @@ def test_the_card_names_selector_and_model_without_the_examples() -> None:
 
 
 def test_the_nearest_label_is_said_without_an_example() -> None:
-    names = NearestLabel({"top_up": "top up", "card": "card lost"}, ENCODER)
-    assert names.predict(["I lost my card", "cannot top it up"]) == ["card", "top_up"]
-    assert names.card["names"] == {"card": "card lost", "top_up": "top up"}
+    names = SimilaritySelector(as_examples([("card lost", "card"), ("top up", "top_up")]), ENCODER, 1)
+    assert ExampleVote(names, ENCODER).predict(["I lost my card", "cannot top it up"]) == ["card", "top_up"]
 
 
-def test_there_must_be_a_label() -> None:
-    with pytest.raises(ConfigError, match=r"^there is no label to choose from: give at least one with its name\.$"):
-        NearestLabel({}, ENCODER)
+def test_vectors_of_any_length_weigh_by_their_cosine() -> None:
+    class Long:
+        """An encoder whose vectors are not of unit length: the one of "far" is long."""
+
+        card = EncoderCard(model="long", dim=2, normalised=False)
+
+        def encode_documents(self, texts: Sequence[str]) -> Vectors:
+            rows = {"asked": (1, 0), "near": (1, 0), "far": (10, 10)}
+            return np.array([rows[text] for text in texts], dtype=np.float32)
+
+        encode_queries = encode_documents
+
+        def count_tokens(self, text: str) -> int:
+            return len(text)
+
+    assert ExampleVote(FixedSelector(as_examples([("near", "a"), ("far", "b")])), Long()).predict(["asked"]) == ["a"]

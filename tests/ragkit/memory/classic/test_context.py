@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from langchain_core.chat_history import InMemoryChatMessageHistory
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from pydantic import ValidationError
 
 from ragkit.errors import InputError
@@ -82,6 +84,47 @@ def test_any_history_of_langchain_will_do() -> None:
         memory.clear()
         assert memory.load_memory_variables({}) == {"history": ""}
         assert history.messages == []
+
+
+C1: dict[str, Any] = {"name": "add", "args": {}, "id": "c1"}
+C2 = {**C1, "id": "c2"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (ConversationBufferMemory, {}),
+        (ConversationBufferWindowMemory, {}),
+        (ConversationTokenBufferMemory, {"llm": ScriptedChatModel([])}),
+        (ConversationSummaryMemory, {"llm": ScriptedChatModel([])}),
+        (ConversationSummaryBufferMemory, {"llm": ScriptedChatModel([])}),
+    ],
+)
+def test_calls_and_results_are_shown_with_each_other_or_not_at_all(kind: Any, options: dict[str, Any]) -> None:
+    memory = kind(return_messages=True, **options)
+    memory.chat_memory.add_messages(
+        [
+            HumanMessage("q1"),
+            AIMessage("half", tool_calls=[C1, C2]),
+            ToolMessage("r1", tool_call_id="c1"),
+            HumanMessage("q2"),
+            AIMessage("", tool_calls=[C1]),
+            HumanMessage("q3"),
+            ToolMessage("r2", tool_call_id="c1"),
+            AIMessage("open", tool_calls=[C2]),
+        ]
+    )
+    shown = memory.load_memory_variables({})["history"]
+    assert [message.text for message in shown] == ["q1", "q2", "", "r2", "q3"]
+    assert len(memory.chat_memory.messages) == 8
+
+
+@pytest.mark.parametrize("value", [7, None, {"secret": 1}, ["text", 7]])
+def test_what_is_neither_text_nor_a_message_is_refused_and_not_shown(value: Any) -> None:
+    memory = ConversationBufferMemory()
+    with pytest.raises(InputError, match=r"must be text, content blocks or a message, got \w+\.$"):
+        memory.save_context({"input": "hi"}, {"output": value})
+    assert memory.chat_memory.messages == []
 
 
 def test_two_memories_may_share_a_conversation() -> None:

@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langchain_core.chat_history import InMemoryChatMessageHistory
 from langchain_core.language_models import FakeListLLM
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.prompts import PromptTemplate
 
-from ragkit.errors import ConfigError, ModelError, ModelUnavailableError, OutputParseError
+from ragkit.errors import ConfigError, ModelError, ModelUnavailableError
 from ragkit.memory import ChatHistories
 from ragkit.memory.classic import ConversationSummaryBufferMemory, ConversationSummaryMemory
 from ragkit.memory.compaction import CompactionWarning
@@ -26,10 +27,12 @@ CALL = [{"name": "add", "args": {}, "id": "c1"}]
     ("reply", "why"),
     [
         (ModelUnavailableError("the server is down."), "the server is down"),
-        (RuntimeError("Error code: 400 secret"), "the model that sums up failed: RuntimeError"),
-        ("", "empty|nothing|no text"),
-        ("  \n", "empty|nothing|no text"),
-        (CALL, "called a tool instead"),
+        (RuntimeError("Error code: 400 secret"), "the model failed with RuntimeError"),
+        ("", "it gave no text"),
+        ("  \n", "it gave no text"),
+        (CALL, "it called a tool"),
+        (AIMessage("No.", additional_kwargs={"refusal": "No."}), "it refused"),
+        (AIMessage("They gre", response_metadata={"finish_reason": "length"}), "its reply was cut off"),
     ],
 )
 def test_a_summary_that_fails_keeps_the_turns(reply: Any, why: str) -> None:
@@ -91,7 +94,7 @@ def test_a_new_summary_can_be_asked_for_without_keeping_it() -> None:
     assert memory.predict_new_summary([HumanMessage("hi")], "") == "They greet."
     with pytest.raises(ModelError, match="gone"):
         memory.predict_new_summary([HumanMessage("hi")], "")
-    with pytest.raises(OutputParseError):
+    with pytest.raises(ModelError, match="it gave no text"):
         memory.predict_new_summary([HumanMessage("hi")], "")
     assert memory.buffer == ""
 
@@ -200,6 +203,19 @@ async def test_async_does_the_same() -> None:
     memory.chat_memory.add_messages([HumanMessage("one two three"), AIMessage("four five six")])
     await memory.aprune()
     assert await memory.abuffer() == memory.buffer == "System: They chat.\nAI: four five six"
+
+
+@pytest.mark.filterwarnings("ignore:.*InMemoryChatMessageHistory")
+def test_a_turn_that_another_program_cleared_meanwhile_is_not_summed_up() -> None:
+    class Cleared(InMemoryChatMessageHistory):
+        def add_messages(self, messages: Any) -> None:
+            super().add_messages(messages)
+            self.clear()
+
+    model = ScriptedChatModel([])
+    memory = ConversationSummaryMemory(llm=model, chat_memory=Cleared())
+    memory.save_context(*HI)
+    assert (memory.buffer, model.calls) == ("", ())
 
 
 def test_of_two_processes_that_sum_up_at_once_one_counts(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 from ragkit.encoder import as_encoder
 from ragkit.errors import ConfigError
 from ragkit.memory.adapted import kept_history
-from ragkit.memory.histories import ChatHistories
-from ragkit.memory.history import ChatHistory
+from ragkit.memory.histories.histories import ChatHistories
+from ragkit.memory.histories.history import ChatHistory
 from ragkit.memory.selection import LeftOut
 from ragkit.memory.strategies.recall import RecallMemory
 from ragkit.memory.timeline import turns_of

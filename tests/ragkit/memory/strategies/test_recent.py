@@ -13,8 +13,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from ragkit.errors import ConfigError, ContextLengthError
 from ragkit.memory.adapted import Numbered
-from ragkit.memory.histories import ChatHistories
-from ragkit.memory.history import ChatHistory
+from ragkit.memory.histories.histories import ChatHistories
+from ragkit.memory.histories.history import ChatHistory
 from ragkit.memory.memory import Memory
 from ragkit.memory.selection import Asked, LeftOut
 from ragkit.memory.strategies.buffer import BufferMemory
@@ -304,7 +304,7 @@ def test_windows_are_the_end_of_the_buffer(
         session.add_messages(messages)
         all_shown = BufferMemory(session).load("?")
         before: list[BaseMessage] = []
-        for turns in range(20):
+        for turns in range(9):  # none of these conversations has more than eight
             shown = WindowMemory(session, turns=turns).load("?")
             assert is_whole([*shown, HumanMessage("?")])
             assert shown == all_shown[len(all_shown) - len(shown) :]

@@ -13,8 +13,8 @@ from langchain_core.runnables import RunnableLambda
 
 from ragkit.errors import ConfigError, ContextLengthError, InputError, ModelTimeoutError
 from ragkit.memory.compaction import CompactionWarning, SummaryOptions
-from ragkit.memory.histories import ChatHistories
-from ragkit.memory.history import ChatHistory
+from ragkit.memory.histories.histories import ChatHistories
+from ragkit.memory.histories.history import ChatHistory
 from ragkit.memory.selection import Asked, LeftOut
 from ragkit.memory.strategies.buffer import BufferMemory
 from ragkit.memory.strategies.summary import SummaryBufferMemory, SummaryMemory
@@ -98,6 +98,13 @@ def test_the_newest_turns_can_stay_out_of_the_summary(history: ChatHistory) -> N
     assert memory.explain().summarised == 2
 
 
+def test_turns_to_keep_may_be_more_than_there_are(history: ChatHistory) -> None:
+    memory = SummaryMemory(history, ScriptedChatModel([]), turns=5)
+    for number in range(5):
+        memory.save(turn(number))
+        assert len(memory.load("?")) == 2 * (number + 1)
+
+
 def test_explaining_asks_no_model(history: ChatHistory) -> None:
     memory = SummaryMemory(history, ScriptedChatModel([]))
     memory.save(turn(1))
@@ -146,7 +153,7 @@ def _refusal() -> AIMessage:
 
 BAD: dict[str, tuple[Callable[..., object], str]] = {
     "raises": (lambda _: ModelTimeoutError("the server took 30 s"), "ModelTimeoutError"),
-    "raises another's": (lambda _: ZeroDivisionError("x"), "ZeroDivisionError"),
+    "raises another's": (lambda _: ZeroDivisionError("x"), "the model failed with ZeroDivisionError"),
     "nothing": (lambda _: "", "it gave no text"),
     "blank": (lambda _: " \n", "it gave no text"),
     "only thoughts": (lambda _: "<think>hm</think>", "it gave no text"),
@@ -154,6 +161,12 @@ BAD: dict[str, tuple[Callable[..., object], str]] = {
     "refuses": (lambda _: _refusal(), "it refused"),
     "refuses in a block": (lambda _: AIMessage([{"type": "refusal", "refusal": "No."}]), "it refused"),
     "filtered": (lambda _: AIMessage("S", response_metadata={"finish_reason": "content_filter"}), "it refused"),
+    "filtered by Gemini": (lambda _: AIMessage("S", response_metadata={"finish_reason": "SAFETY"}), "it refused"),
+    "cut off by Bedrock": (
+        lambda _: AIMessage("S", response_metadata={"stopReason": "max_tokens"}),
+        "its reply was cut off",
+    ),
+    "incomplete": (lambda _: AIMessage("S", response_metadata={"status": "incomplete"}), "its reply was cut off"),
     "cut off": (lambda _: AIMessage("S", response_metadata={"finish_reason": "length"}), "its reply was cut off"),
     "calls a tool": (lambda _: used("a")[0], "it called a tool"),
     "no message": (lambda _: 7, "it gave int, which is no message"),
@@ -191,6 +204,21 @@ async def test_what_is_no_summary_leaves_everything_in_async_too(history: ChatHi
 
     with pytest.warns(CompactionWarning, match="not summed up"):
         assert texts(await memory.aload("?")) == ["q1", "a1"]
+
+
+def test_a_failure_is_known_to_a_memory_that_is_made_anew(history: ChatHistory) -> None:
+    model = ScriptedChatModel(["", "S"])
+    SummaryMemory(history, model).save(turn(1))
+    with pytest.warns(CompactionWarning, match="it gave no text"):
+        SummaryMemory(history, model).load("?")
+    again = SummaryMemory(history, model)
+    assert texts(again.load("?")) == ["q1", "a1"]
+    assert again.explain("?").warnings == ("no summary of the messages up to 2: it gave no text",)
+    assert len(model.calls) == 1
+
+    again.restore()
+    assert texts(again.load("?")) != ["q1", "a1"]
+    assert again.explain("?").warnings == ()
 
 
 def test_a_failure_is_tried_again_once_something_new_was_said(history: ChatHistory) -> None:
@@ -340,6 +368,12 @@ def test_rounds_that_no_prompt_can_hold_stay(history: ChatHistory) -> None:
         assert texts(memory.load("?")) == ["q1", "a1"]
 
 
+@pytest.mark.parametrize("model", ["openai:gpt-4o", None])
+def test_what_sums_up_is_a_model(history: ChatHistory, model: object) -> None:
+    with pytest.raises(ConfigError, match=r"must be a chat model, such as ragkit\.chat_model\('openai:gpt-4o'\), got"):
+        SummaryBufferMemory(history, model, max_tokens=9)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("turns", [-1, True])
 def test_turns_are_a_whole_number(history: ChatHistory, turns: int) -> None:
     with pytest.raises(ConfigError, match="turns must be a whole number of at least 0"):
@@ -430,7 +464,7 @@ def _asked() -> Asked:
 
 
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_on_any_conversation_the_budget_is_held_and_nothing_is_split_or_lost(
     data: st.DataObject, conversations: st.SearchStrategy[list[BaseMessage]]
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from ragkit.errors import ConfigError
 from ragkit.models.local.generation import Sampling
 from ragkit.models.local.options import LoadOptions, ReplyOptions, read_reply_options
+from ragkit.prompts.library import load_prompt
 
 FIELDS = {"temperature": 0.5, "max_tokens": 10, "stop": ("a",), "timeout_s": None}
 
@@ -61,6 +62,7 @@ def test_sampling_is_what_an_engine_is_told() -> None:
         ({"prefix_bytes": -1}, "prefix_bytes must be at least 0"),
         ({"max_batch": 0}, "max_batch must be at least 1"),
         ({"quantize": "int8", "engine": "openvino"}, "quantize='int8' is computed by engine='torch' only"),
+        ({"tool_prompt": load_prompt("topic")}, "prompt topic must be one system section with the variable tools"),
     ],
 )
 def test_what_decides_the_loading_is_checked(given: dict[str, Any], sentence: str) -> None:

@@ -19,7 +19,8 @@ from langchain_core.messages import (
 from transformers import AutoTokenizer
 
 from ragkit.errors import InputError, ModelFilesError
-from ragkit.models.local.prompt import PlainLayout, SourceLayout, layout_for, render
+from ragkit.models.local.prompt import ChatLayout, PlainLayout, SourceLayout, layout_for, render
+from ragkit.prompts.library import load_prompt
 
 Make = Callable[[str], Any]
 QUESTION = HumanMessage("What is the capital of France?")
@@ -125,6 +126,15 @@ def test_tools_and_calls_are_told_in_text_where_the_template_has_no_place(chat_t
         'assistant\n<tool_call>\n{"name": "weather", "arguments": {"place": "Köln"}}\n</tool_call>'
     )
     assert answered.startswith("user\n<tool_response>\n12 degrees\n</tool_response>")
+
+
+@pytest.mark.parametrize("layout", [ChatLayout, PlainLayout])
+def test_tools_may_be_told_in_the_users_own_words(chat_tokenizer: Make, layout: Any) -> None:
+    tokenizer = chat_tokenizer("chatml")
+    mine = load_prompt("call-tools").with_instruction("My tools: {{tools}}")
+    text = text_of(tokenizer, layout(tokenizer, mine).ids([QUESTION], tools=[TOOL]))
+    assert 'My tools: {"name": "weather"' in text
+    assert "You may call" not in text
 
 
 def test_documents_go_where_the_template_has_them(chat_tokenizer: Make) -> None:

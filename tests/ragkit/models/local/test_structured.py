@@ -17,6 +17,7 @@ from typing_extensions import TypedDict
 from ragkit.errors import ConfigError, OutputParseError
 from ragkit.models.local.chat import LocalChatModel
 from ragkit.models.local.structured import SchemaParser
+from ragkit.prompts.tasks.sentiment import sentiment
 
 
 class Mood(BaseModel):
@@ -71,6 +72,12 @@ async def test_noise_becomes_dicts_that_grow(model: LocalChatModel, schema: Any,
     grown = [one async for one in structured.astream("How is the cat?")]
     assert [len(one) for one in grown] == sorted(len(one) for one in grown)
     assert grown[-1].keys() == {"mood", "lives"}
+
+
+def test_noise_of_a_held_few_shot_prompt_is_what_its_parser_reads(model: LocalChatModel) -> None:
+    labels = ['so "so"', "ひどい"]
+    moods = sentiment([("A gem.", 'so "so"')], labels=labels).runnable(model, structured=True)
+    assert set(moods.batch(["I laughed.", "I slept."])) <= set(labels)
 
 
 def test_json_mode_without_a_schema_gives_any_object(model: LocalChatModel) -> None:

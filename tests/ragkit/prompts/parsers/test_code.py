@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ragkit.errors import ConfigError, OutputParseError
@@ -29,7 +31,15 @@ def test_the_one_program_is_found(reply: str) -> None:
         ("```python\nx = 1", "breaks off inside a block"),
         ("```python\nx = 1\n```\nthen\n```python\ny =", "breaks off inside a block"),
         ("```python\n\n```", "block of python is empty"),
-        ("Sorry", "a bare word is no program"),
+        ("Sorry", "bare words are no program"),
+        ("Sorry, no", "bare words are no program"),
+        ("this is impossible", "bare words are no program"),
+        ("Note: impossible", "bare words are no program"),
+        ("```python\nreturn 5\n```", r"'return' outside function \(line 1\)"),
+        (
+            "```python\ndef f(key, key): pass\n```",
+            r"duplicate (argument|parameter) a name in function definition \(line 1\)",
+        ),
         ("I cannot write that.", "invalid syntax"),
         ("```python\n# nothing\n```", "holds no statement"),
         ("```python\n" + "-" * 90_000 + "1\n```", "MemoryError|RecursionError"),
@@ -59,7 +69,7 @@ def test_json_is_code_whose_syntax_is_checked() -> None:
         code_parser("json").parse("```json\n{\n```")
 
 
-@pytest.mark.parametrize("language", ["", "visual basic"])
-def test_a_language_is_one_word(language: str) -> None:
+@pytest.mark.parametrize("language", ["", "visual basic", None])
+def test_a_language_is_one_word(language: Any) -> None:
     with pytest.raises(ConfigError, match="a language is one word"):
         code_parser(language)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -68,11 +69,14 @@ def test_places_hold_the_mention_and_no_two_overlap(text: str, phrases: list[str
     [
         ("none", "no JSON"),
         ("[]", "the value is .*; expected object"),
-        ('{"entities": [{"text": "Ada", "type": "planet"}]}', r"entities\[0\].type is 'planet'; expected one of"),
+        (
+            '{"entities": [{"text": "Ada", "type": "planet"}]}',
+            r"entities\[0\].type is a text of length 6; expected one of",
+        ),
         ('{"entities": [{"text": 3, "type": "person"}]}', "text is 3; expected string"),
         ('{"entities": [{"text": " ", "type": "person"}]}', "a mention is empty"),
         ('{"entities": 7}', "entities is 7; expected array"),
-        ('{"entities": [{"text": "Ada", "type": "person", "sure": 1}]}', "sure is not expected"),
+        ('{"entities": [{"text": "Ada", "type": "person", "sure": 1}]}', "has keys that are not expected"),
         (json.dumps({"entities": [{"text": "a", "type": "person"}] * 10_001}), "more than 10,000"),
         ("[" * 100_000, "levels deep"),
     ],
@@ -83,7 +87,25 @@ def test_a_reply_that_is_not_the_json_asked_for_is_refused(reply: str, said: str
     assert caught.value.raw_output == reply
 
 
-@pytest.mark.parametrize("types", [[], "person", ["a", "A"]])
-def test_types_must_differ(types: list[str]) -> None:
+@pytest.mark.usefixtures("hang_guard")
+def test_many_mentions_are_looked_up_in_a_long_text() -> None:
+    said = show_mentions([(f"word w{number}", "person") for number in range(2_000)])
+    found = PEOPLE.parse(said, given="word " * 40_000 + "w7")
+    assert [mention.text for mention in found if mention.start is not None] == ["word w7"]
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase", "place"),
+    [("ba a a", "a a", (3, 6)), ("so\n \tso", " so so", (0, 7)), ("Adam", "Ada", (0, 3)), ("_Ada Ada", "Ada", (5, 8))],
+)
+def test_blanks_and_parts_of_words_are_looked_through_for_a_place(
+    text: str, phrase: str, place: tuple[int, int]
+) -> None:
+    (found,) = PEOPLE.parse(show_mentions([(phrase, "person")]), given=text)
+    assert (found.start, found.end) == place
+
+
+@pytest.mark.parametrize("types", [[], "person", ["a", "A"], [""], [1], {"a", "b"}, None])
+def test_types_must_differ(types: Any) -> None:
     with pytest.raises(ConfigError, match="types of entities that differ in more than case are needed"):
         entities_parser(types)

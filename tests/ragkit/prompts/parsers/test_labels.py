@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ragkit.errors import ConfigError, OutputParseError
@@ -16,6 +18,10 @@ NEWS = ["World", "Sci/Tech"]
         '"Sci/Tech".',
         "**Sci/Tech**",
         "Label: `sci/tech`",
+        "**Label:** Sci/Tech",
+        "**Label**: sci/tech.",
+        '{"label": "sci/tech"}',
+        '```json\n{"label": "Sci/Tech"}\n```',
         "「Ｓｃｉ／Ｔｅｃｈ」",
         "```\nSci/Tech\n```",
     ],
@@ -34,14 +40,23 @@ def test_what_is_more_or_less_than_a_label_is_refused(reply: str) -> None:
     assert caught.value.raw_output == reply
 
 
+@pytest.mark.parametrize("reply", ['{"label": "Sport"}', '{"label": ["World"]}', '{"label": "World", "sure": 1}', "{"])
+def test_an_object_that_holds_more_or_less_than_a_label_is_refused(reply: str) -> None:
+    with pytest.raises(OutputParseError, match=r"no label|no JSON") as caught:
+        label_parser(NEWS).parse(reply)
+    assert caught.value.raw_output == reply
+
+
 def test_labels_that_are_headings_or_hold_signs_are_read_as_they_are() -> None:
     parser = label_parser(["class", "C", "C++", "e.g.", "'tis"])
     assert [parser.parse(label) for label in parser.labels] == ["class", "C", "C++", "e.g.", "'tis"]
     assert parser.parse("Label: class") == "class"
 
 
-@pytest.mark.parametrize("labels", [["a"], [], "ab", ["a", "A"], ["a", " "], ["Straße", "STRASSE"]])
-def test_a_set_whose_labels_cannot_be_told_apart_is_refused(labels: list[str]) -> None:
+@pytest.mark.parametrize(
+    "labels", [["a"], [], "ab", ["a", "A"], ["a", " "], ["Straße", "STRASSE"], {"a", "b"}, [1, 2], None]
+)
+def test_a_set_whose_labels_cannot_be_told_apart_is_refused(labels: Any) -> None:
     with pytest.raises(ConfigError, match=r"at least two labels|differs from another in case alone"):
         label_parser(labels)
 

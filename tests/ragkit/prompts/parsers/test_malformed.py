@@ -93,6 +93,28 @@ def test_any_text_gives_a_value_or_an_error_that_carries_it(name: str, reply: st
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "sesame",
+        '{"sesame": 1}',
+        '{"n": "sesame", "title": "sesame", "mood": 1, "sesame": 2}',
+        '{"title": 5, "mood": 6, "labels": ["sesame"], "entities": [{"text": "sesame", "type": "sesame"}]}',
+        '{"sesame": 1, "sesame": 2}',
+        '["sesame", 1]',
+        "```python\nsesame = \n```",
+        "a, sesame",
+        "- sesame\nsesame",
+        "Not in the sources. sesame",
+    ],
+)
+def test_an_error_shows_nothing_of_what_was_said_but_as_its_attribute(name: str, reply: str) -> None:
+    value = tried(CASES[name].parser, reply)
+    if isinstance(value, OutputParseError):
+        assert "sesame" not in f"{value!r}{value}"
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_thoughts_before_a_reply_change_nothing(name: str) -> None:
     case = CASES[name]
     wanted = case.parser.parse(case.reply)

@@ -49,7 +49,7 @@ def test_types_are_not_changed_to_make_them_fit() -> None:
 def test_a_schema_gives_what_it_describes() -> None:
     parser = json_parser({"type": "object", "properties": {"n": {"type": "integer"}}})
     assert parser.parse('Here:\n{"n": 3}') == {"n": 3}
-    with pytest.raises(OutputParseError, match="not as asked for: n is '3'; expected integer"):
+    with pytest.raises(OutputParseError, match="not as asked for: n is a text of length 1; expected integer"):
         parser.parse('{"n": "3"}')
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from ragkit.errors import ConfigError, OutputParseError
@@ -38,13 +40,15 @@ def test_declining_in_a_script_without_blanks_is_seen() -> None:
 def test_declining_and_answering_at_once_is_no_answer() -> None:
     with pytest.raises(OutputParseError, match="declines and says more"):
         answer_parser("Not in the sources.").parse("It is not in the sources, but I know it: 1843.")
-    with pytest.raises(ConfigError, match=r"must have words, got '\.'"):
-        answer_parser(".")
+    for declines in (".", None):
+        with pytest.raises(ConfigError, match=r"must have words, got ('\.'|None)"):
+            answer_parser(declines)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "reply",
     ["one\ntwo", "- one\n- two", "1. one\n2. two", "1) one\n\n2) two", "Two of them:\n* one\n* two", '["one", "two"]',
+     "١. one\n٢. two", "・one\n・two", "– one\n– two",
      '```json\n["one", "two"]\n```'],
 )  # fmt: skip
 def test_lists_come_in_many_coats(reply: str) -> None:
@@ -74,6 +78,7 @@ def test_lines_without_bullets_are_a_list_only_where_their_number_is_known() -> 
         list_parser().parse("I cannot do that.")
 
 
-def test_a_count_is_at_least_one() -> None:
-    with pytest.raises(ConfigError, match="count must be at least 1, got 0"):
-        list_parser(0)
+@pytest.mark.parametrize("count", [0, True, "3", 2.0])
+def test_a_count_is_at_least_one(count: Any) -> None:
+    with pytest.raises(ConfigError, match=f"count must be a whole number from 1, got {count!r}"):
+        list_parser(count)

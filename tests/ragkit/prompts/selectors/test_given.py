@@ -11,6 +11,7 @@ from ragkit.errors import ConfigError
 from ragkit.messages.tokens import counter_for
 from ragkit.prompts.examples import Example
 from ragkit.prompts.selectors.given import FixedSelector, LengthSelector, RandomSelector
+from ragkit.prompts.selectors.stratified import StratifiedSelector
 
 bounded = settings(max_examples=50, deadline=None)
 counter = counter_for("gpt-4o")
@@ -57,7 +58,21 @@ def test_length_shows_the_longest_beginning_that_fits(max_tokens: int, size: int
 
 
 def test_no_length_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^max_tokens must be at least 1, got 0\.$"):
+    with pytest.raises(ConfigError, match=r"^max_tokens must be a whole number from 1, got 0\.$"):
         LengthSelector([], 0, counter)
-    with pytest.raises(ConfigError, match=r"^max_tokens must be a whole number from 0, got 2\.5\.$"):
+    with pytest.raises(ConfigError, match=r"^max_tokens must be a whole number from 1, got 2\.5\.$"):
         LengthSelector([], 2.5, counter)  # type: ignore[arg-type]
+
+
+def test_length_is_counted_by_a_counter_or_as_a_model_counts() -> None:
+    pool = pool_of(6)
+    assert LengthSelector(pool, 40, "openai:gpt-4o").select("x") == LengthSelector(pool, 40, counter).select("x")
+    with pytest.raises(ConfigError, match="tokens can be counted for a chat model, a model's name or a TokenCounter"):
+        LengthSelector(pool, 40, 4)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seed", [None, 1.0])
+def test_a_draw_without_a_seed_is_refused(seed: object) -> None:
+    for make in (lambda: RandomSelector([], 1, seed=seed), lambda: StratifiedSelector([], 1, seed=seed)):  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=rf"^seed must be a whole number, got {seed}\.$"):
+            make()

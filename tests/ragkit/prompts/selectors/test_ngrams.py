@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 
-from ragkit.errors import ConfigError
 from ragkit.prompts.examples import Example, as_examples
 from ragkit.prompts.selectors.ngrams import NGramOverlapSelector
 
@@ -79,8 +78,3 @@ def test_a_text_without_a_word_overlaps_with_nothing() -> None:
     selector = NGramOverlapSelector(SPOT, 2)
     assert selector.overlaps("?!").tolist() == [0.0, 0.0, 0.0]
     assert [example.output for example in selector.select("?!")] == ["2", "1"]
-
-
-def test_a_threshold_that_is_no_number_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^threshold must be a number, got nan\.$"):
-        NGramOverlapSelector(SPOT, 2, threshold=float("nan"))

@@ -114,6 +114,18 @@ def test_a_count_below_0_is_refused(make: Callable[[object], Selector], count: o
 
 
 @pytest.mark.parametrize(
+    "make",
+    [
+        lambda threshold: SimilaritySelector(POOL, encoder, 2, threshold=threshold),
+        lambda threshold: NGramOverlapSelector(POOL, 2, threshold=threshold),
+    ],
+)
+def test_a_threshold_that_is_no_number_is_refused(make: Callable[[float], Selector]) -> None:
+    with pytest.raises(ConfigError, match=r"^threshold must be a number, got nan\.$"):
+        make(float("nan"))
+
+
+@pytest.mark.parametrize(
     "selector",
     [
         RandomSelector(POOL, 0),

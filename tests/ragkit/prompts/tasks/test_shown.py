@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import ragkit.prompts.tasks
 from ragkit.errors import ConfigError, InputError
 from ragkit.evaluate.optimise.scoring import MEASURES
 from ragkit.prompts.few_shot import FewShot, Layout
+from ragkit.prompts.file import read_prompt
+from ragkit.prompts.library import prompt_text
 from ragkit.prompts.selectors.given import FixedSelector
 from ragkit.prompts.tasks.answer_question import answer_question
 from ragkit.prompts.tasks.entities import entities
@@ -66,6 +69,17 @@ def test_examples_come_in_many_forms(name: str) -> None:
     assert [example.output for example in many.selector.select("x")] == ["b", "d"]
     with pytest.raises(InputError, match="example 0: there is no field 'output'"):
         BUILDERS[name]([{"input": "a"}])
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_words_of_ones_own_take_the_place_of_those_of_ragkit(name: str, tmp_path: Path) -> None:
+    file = tmp_path / f"{name.replace('_', '-')}.md"
+    file.write_text(prompt_text(file.stem).replace("# system\n\n", "# system\n\nBe kind. "), encoding="utf-8")
+    own, ours = (
+        replace(builder, seed=0).render("x") for builder in (BUILDERS[name](prompt=read_prompt(file)), BUILDERS[name]())
+    )
+    assert own[0].content == f"Be kind. {ours[0].content}"
+    assert own[1:] == ours[1:]
 
 
 @pytest.mark.parametrize("name", BUILDERS)

@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, System
 
 from ragkit.errors import StoreDamagedError, StoreError, StoreFullError, StoreLockedError
 from ragkit.memory import ChatHistories
-from ragkit.memory import file as file_module
+from ragkit.memory.histories import file as file_module
 
 
 class _Steps:
@@ -224,9 +224,11 @@ class TestPlace:
         with sqlite3.connect(tmp_path / "a") as db:
             db.execute("CREATE TABLE mine (x)")
         db.close()
+        before = (tmp_path / "a").read_bytes()
 
-        with pytest.raises(StoreError, match="a holds something else than histories: name another file"):
+        with pytest.raises(StoreError, match="a holds something else: name another file"):
             ChatHistories(tmp_path / "a")
+        assert (tmp_path / "a").read_bytes() == before
 
     def test_a_file_of_a_newer_version_is_left_alone(self, tmp_path: Path) -> None:
         ChatHistories(tmp_path / "a").close()
@@ -236,6 +238,17 @@ class TestPlace:
 
         with pytest.raises(StoreError, match="upgrade ragkit"):
             ChatHistories(tmp_path / "a")
+
+    def test_a_relative_path_means_the_same_file_in_another_working_folder(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        with ChatHistories("a") as histories:
+            (tmp_path / "elsewhere").mkdir()
+            monkeypatch.chdir(tmp_path / "elsewhere")
+            histories.session("s").add_user_message("x")
+
+            assert histories.session("s").messages == [HumanMessage("x")]
 
     def test_a_folder_is_no_file(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="cannot be used: unable to open database file"):

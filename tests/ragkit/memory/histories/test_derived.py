@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,18 +11,6 @@ from ragkit.errors import InputError
 from ragkit.memory import ChatHistories, ChatHistory
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@pytest.fixture(params=["file", "memory"])
-def histories(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChatHistories]:
-    path = tmp_path / "chats.sqlite" if request.param == "file" else None
-    with ChatHistories(path, clock=lambda: NOON) as made:
-        yield made
-
-
-@pytest.fixture
-def history(histories: ChatHistories) -> ChatHistory:
-    return histories.session("monday", user_id="ann")
 
 
 class TestNotes:
@@ -120,6 +106,14 @@ class TestVectors:
         history.put_vectors("one", [1, 2, 3], np.ones((3, 2), np.float32))
 
         assert history.vectors("one").seqs == [3]
+
+    def test_numbers_may_be_numpys(self, history: ChatHistory) -> None:
+        history.add_user_message("a")
+        history.put_vectors("one", list(np.array([1])), np.ones((1, 2), np.float32))
+
+        assert history.vectors("one").seqs == [1]
+        assert [kept.seq for kept in history.get(list(np.array([1])))] == [1]
+        assert history.put_note("summary", np.array([1])[0], {})
 
     def test_nothing_can_be_put(self, history: ChatHistory) -> None:
         history.add_user_message("a")

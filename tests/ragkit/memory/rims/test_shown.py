@@ -6,6 +6,7 @@ import pytest
 from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import AIMessage, HumanMessage
 
+from ragkit.errors import InputError
 from ragkit.memory import BufferMemory, ChatHistories, ShownHistory, WindowMemory
 from ragkit.testing.contracts.history import HistoryContract
 
@@ -49,3 +50,8 @@ class TestWhatAMemoryOfEverythingShows(HistoryContract):
 
     def _session(self, session_id: str) -> BaseChatMessageHistory:
         return ShownHistory(BufferMemory(ChatHistories(self.path).session(session_id)))
+
+
+def test_a_history_is_no_memory() -> None:
+    with pytest.raises(InputError, match=r"a memory is wanted, such as BufferMemory\(history\).* got ChatHistory"):
+        ShownHistory(ChatHistories().session("s"))  # type: ignore[arg-type]

@@ -84,3 +84,19 @@ async def test_a_run_whose_end_comes_twice_is_kept_once(history: ChatHistory) ->
         assert middleware.after_agent(state, None) is None
         assert await middleware.aafter_agent(state, None) is None
     assert texts(history.messages) == ["q", "a"]
+
+
+def test_a_thread_whose_tool_failed_can_be_gone_on_with(history: ChatHistory) -> None:
+    def fail() -> str:
+        """Fail."""
+        raise RuntimeError("broken")
+
+    model = ScriptedChatModel([[{"name": "fail", "args": {}}], "a"])
+    middleware = MemoryMiddleware(BufferMemory(history))
+    agent = create_agent(model, [fail], middleware=[middleware], checkpointer=InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "t"}}
+    with pytest.raises(RuntimeError, match="broken"):
+        agent.invoke(asked("q1"), config)
+    agent.invoke(asked("q2"), config)
+    assert texts(model.calls[1].messages) == ["q1", "q2"]
+    assert texts(history.messages) == ["q1", "q2", "a"]

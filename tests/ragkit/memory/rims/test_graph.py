@@ -95,6 +95,14 @@ def test_nothing_to_answer_is_refused(history: ChatHistory) -> None:
         node.invoke({"messages": []})
 
 
+def test_a_call_that_a_broken_run_left_in_the_state_is_neither_shown_nor_kept(history: ChatHistory) -> None:
+    model = ScriptedChatModel(["a"])
+    node = memory_node(model, BufferMemory(history))
+    node.invoke(state_of(HumanMessage("q1"), AIMessage("", tool_calls=[CALL]), HumanMessage("q2")))
+    assert texts(model.calls[0].messages) == ["q1", "q2"]
+    assert texts(history.messages) == ["q1", "q2", "a"]
+
+
 def test_messages_without_ids_are_refused_with_advice(history: ChatHistory) -> None:
     with pytest.raises(InputError, match="give their key the reducer add_messages"):
         memory_node(ScriptedChatModel(["a"]), BufferMemory(history)).invoke({"messages": [HumanMessage("q")]})
@@ -103,6 +111,8 @@ def test_messages_without_ids_are_refused_with_advice(history: ChatHistory) -> N
 def test_a_state_with_another_key_is_refused_with_advice(history: ChatHistory) -> None:
     with pytest.raises(InputError, match="no list of messages under 'messages': name its key as messages_key"):
         memory_node(ScriptedChatModel(["a"]), BufferMemory(history)).invoke({"talk": []})
+    with pytest.raises(InputError, match="no list of messages under 'messages': name its key as messages_key"):
+        memory_node(ScriptedChatModel(["a"]), BufferMemory(history)).invoke({"messages": [{"role": "user"}]})
 
 
 def test_a_state_may_be_an_object_with_another_key(history: ChatHistory) -> None:
@@ -165,7 +175,7 @@ async def test_hooks_keep_a_run_that_has_its_answer(history: ChatHistory) -> Non
     assert [one.type for one in history.messages] == ["human", "ai", "tool", "ai"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     runs=st.lists(st.tuples(st.integers(0, 2), st.sampled_from(["whole", "fails", "killed"])), min_size=1, max_size=5),
     checkpointer=st.booleans(),

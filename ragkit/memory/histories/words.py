@@ -7,7 +7,7 @@ import math
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-from ragkit.memory.kept import kept_of
+from ragkit.memory.histories.kept import kept_of
 from ragkit.text.analyse import Analyser
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from ragkit.memory.kept import kept_of
+from ragkit.memory.histories.kept import kept_of
 from ragkit.messages.rounds import rounds
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 
 from ragkit.errors import InputError
 from ragkit.memory import BufferMemory, ChatHistories, SessionName
-from ragkit.memory.session import memory_for, session_of
+from ragkit.memory.rims.session import memory_for, session_of
 
 
 def test_a_session_has_an_id_and_a_user() -> None:
@@ -46,7 +46,9 @@ def test_other_names_are_refused(told: dict[str, object], words: str) -> None:
 
 def test_a_function_gives_the_memory_of_each_session() -> None:
     histories = ChatHistories()
-    memory = memory_for(lambda name: BufferMemory(histories.session(*name[:1])), {"configurable": {"session_id": "s"}})
+    memory = memory_for(
+        lambda name: BufferMemory(histories.session(name.session_id)), {"configurable": {"session_id": "s"}}
+    )
     assert memory.history.session_id == "s"  # type: ignore[attr-defined]
 
 
@@ -61,3 +63,14 @@ def test_one_memory_is_never_shown_to_two_sessions() -> None:
     assert memory_for(memory, {"configurable": {"thread_id": "t"}}) is memory
     with pytest.raises(InputError, match="the call names session 's', and there is one memory for all calls"):
         memory_for(memory, {"configurable": {"session_id": "s"}})
+
+
+def test_what_is_no_memory_is_refused_with_advice() -> None:
+    histories = ChatHistories()
+    for given, name in (
+        (histories, "ChatHistories"),
+        (histories.session("s"), "ChatHistory"),
+        (lambda name: histories.session(name.session_id), "ChatHistory"),
+    ):
+        with pytest.raises(InputError, match=rf"a memory is wanted, such as BufferMemory\(history\), .* got {name}\."):
+            memory_for(given, {"configurable": {"session_id": "s"}})  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from langchain_core.chat_history import BaseChatMessageHistory
 from langchain_core.messages import BaseMessage
 
 from ragkit.memory.memory import Memory
+from ragkit.memory.rims.session import memory_for
 
 __all__ = ["ShownHistory"]
 
@@ -18,10 +19,13 @@ class ShownHistory(BaseChatMessageHistory):
     Nobody tells a history the question or the rest of the prompt: recall and budgets work better in `with_memory`.
     In `RunnableWithMessageHistory` name `history_messages_key`: without it LangChain counts the messages it read to
     find those that are new, and a memory may show others the second time.
+
+    Raises:
+        InputError: If `memory` is none.
     """
 
     def __init__(self, memory: Memory) -> None:
-        self._memory = memory
+        self._memory = memory_for(memory, {})  # checks that it is one
 
     @property
     def messages(self) -> list[BaseMessage]:  # type: ignore[override]  # declared as a field there

@@ -48,8 +48,8 @@ def memory_for(memory: MemoryOf, config: RunnableConfig) -> Memory:
     """Give the memory of the conversation that a call belongs to.
 
     Raises:
-        InputError: If there is a memory for each conversation and the call names none; or if there is one memory only
-            and the call names a `session_id`: one person would be shown what another one said.
+        InputError: If there is a memory for each conversation and the call names none; if there is one memory only and
+            the call names a `session_id`: one person would be shown what another one said; or if it is no memory.
     """
     session = session_of(config)
     if isinstance(memory, Memory):
@@ -59,11 +59,22 @@ def memory_for(memory: MemoryOf, config: RunnableConfig) -> Memory:
                 "give a function of the session in place of the memory."
             )
         return memory
+    if not callable(memory):
+        raise _no_memory(memory)
     if session is None:
         raise InputError(
             "which conversation is this? Pass config={'configurable': {'session_id': …, 'user_id': …}} with the call."
         )
-    return memory(session)
+    if not isinstance(given := memory(session), Memory):
+        raise _no_memory(given)
+    return given
+
+
+def _no_memory(given: object) -> InputError:
+    return InputError(
+        "a memory is wanted, such as BufferMemory(history), or a function of the SessionName that gives one, "
+        f"got {type(given).__name__}."
+    )
 
 
 def _name(key: str, value: Any) -> str:

@@ -186,6 +186,7 @@ def test_an_input_without_a_question_is_refused(given: Any, history: ChatHistory
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
+        ({}, r"the prompt has the variables history, question: say which is .* \(input_key\) and .* \(history_key\)"),
         ({"input_key": "question"}, "give both input_key and history_key"),
         ({"history_key": "history"}, "give both input_key and history_key"),
         ({**KEYS, "history_key": "past"}, "the prompt has no variable 'past', it has: history, question"),
@@ -195,6 +196,11 @@ def test_an_input_without_a_question_is_refused(given: Any, history: ChatHistory
 def test_keys_that_do_not_fit_are_refused_at_once(keys: dict[str, str], words: str, history: ChatHistory) -> None:
     with pytest.raises(ConfigError, match=words):
         with_memory(PROMPT | ScriptedChatModel([]), BufferMemory(history), **keys)
+
+
+def test_a_prompt_for_text_alone_is_not_shown_messages_as_text(history: ChatHistory) -> None:
+    with pytest.raises(ConfigError, match="the prompt has the variables question: say which"):
+        with_memory(ChatPromptTemplate([("human", "{question}")]) | ScriptedChatModel([]), BufferMemory(history))
 
 
 def test_a_prompt_that_is_not_first_is_refused_with_advice(history: ChatHistory) -> None:

@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.prompt_values import ChatPromptValue, StringPromptValue
 
 from ragkit.errors import InputError
-from ragkit.memory.turn import as_answer, as_question, bound_tools, question_text, without_instructions
+from ragkit.memory.rims.turn import as_answer, as_question, bound_tools, question_text, without_instructions
 from ragkit.testing import ScriptedChatModel
 
 Q, A = HumanMessage("q"), AIMessage("a")

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,15 +13,9 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from ragkit.errors import InputError
 from ragkit.memory import ChatHistories, Found
-from ragkit.memory import words as words_module
+from ragkit.memory.histories import words as words_module
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def histories(tmp_path: Path) -> Iterator[ChatHistories]:
-    with ChatHistories(tmp_path / "chats.sqlite") as made:
-        yield made
 
 
 def said(found: list[Found]) -> list[str]:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ragkit.errors import InputError, shorten
-from ragkit.memory.erasing import Removed, delete_older, delete_sessions
-from ragkit.memory.exchange import export_rows, restore_rows
-from ragkit.memory.file import HistoryFile
-from ragkit.memory.history import ChatHistory
-from ragkit.memory.kept import Kept, kept_of, microseconds, moment
-from ragkit.memory.words import find, renew_words, words_are_known
+from ragkit.errors import InputError
+from ragkit.memory.histories.erasing import Removed, delete_older, delete_sessions
+from ragkit.memory.histories.exchange import export_rows, restore_rows
+from ragkit.memory.histories.file import HistoryFile
+from ragkit.memory.histories.history import ChatHistory
+from ragkit.memory.histories.kept import Kept, kept_of, microseconds, moment
+from ragkit.memory.histories.names import name_of, user_of
+from ragkit.memory.histories.words import find, renew_words, words_are_known
 
 if TYPE_CHECKING:
     import sqlite3
@@ -110,7 +111,7 @@ class ChatHistories:
         Raises:
             InputError: If `session_id` is empty, or a name cannot be written as UTF-8.
         """
-        return ChatHistory(self._file, _name(session_id, "session_id"), user_id=_user(user_id), clock=self._clock)
+        return ChatHistory(self._file, name_of(session_id, "session_id"), user_id=user_of(user_id), clock=self._clock)
 
     def sessions(self, user_id: str | None = None) -> list[Session]:
         """Give the sessions of a user, or of all (None), the one used last first."""
@@ -118,7 +119,7 @@ class ChatHistories:
             rows = db.execute(
                 "SELECT user_id, session_id, messages, first, last FROM sessions WHERE ?1 IS NULL OR user_id = ?1 "
                 "ORDER BY last DESC, id DESC",
-                (None if user_id is None else _user(user_id),),
+                (_any_user(user_id),),
             ).fetchall()
         return [Session(user, name, said, moment(first), moment(last)) for user, name, said, first, last in rows]
 
@@ -147,7 +148,7 @@ class ChatHistories:
         if k < 1:
             raise InputError(f"k must be at least 1, got {k}.")
         with self._file.reading() as db:
-            scores = find(db, query, user_id=_user(user_id), session_id=session_id, k=k)
+            scores = find(db, query, user_id=user_of(user_id), session_id=_any_session(session_id), k=k)
             return [_found(db, seq, score) for seq, score in scores]
 
     def export(self, *, user_id: str, session_id: str | None = None) -> Iterator[dict[str, Any]]:
@@ -155,7 +156,7 @@ class ChatHistories:
 
         Read a page at a time, so that nobody waits for the reader. Embeddings are left out: they can be made again.
         """
-        return export_rows(self._file, _user(user_id), session_id)
+        return export_rows(self._file, user_of(user_id), _any_session(session_id))
 
     def restore(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Take in what `export` gave, all of it or nothing; messages get new numbers, in the same order.
@@ -188,7 +189,7 @@ class ChatHistories:
             raise InputError(f"older_than must be at least 0, got {older_than}.")
         age, removed = older_than // timedelta(microseconds=1), Removed(0, 0)
         cutoff = max(microseconds(self._clock()) - age, 0)
-        for session in self._numbers("first < ?1 AND (?2 IS NULL OR user_id = ?2)", cutoff, user_id and _user(user_id)):
+        for session in self._numbers("first < ?1 AND (?2 IS NULL OR user_id = ?2)", cutoff, _any_user(user_id)):
             with self._file.writing() as db:
                 removed += delete_older(db, session, cutoff)
         self._file.compact()
@@ -196,18 +197,18 @@ class ChatHistories:
 
     def erase_session(self, session_id: str, *, user_id: str = "") -> Removed:
         """Delete a session, and leave no byte of it in the file or beside it; writes the file anew."""
-        return self._erase("user_id = ? AND session_id = ?", _user(user_id), _name(session_id, "session_id"))
+        return self._erase("user_id = ? AND session_id = ?", user_of(user_id), name_of(session_id, "session_id"))
 
     def erase_user(self, user_id: str) -> Removed:
         """Delete all of a user, and leave no byte of it in the file or beside it; writes the file anew.
 
         Gone are messages, notes, embeddings, words for search and names. Not reached: what was exported, backups, and
-        what a disk keeps below its files.
+        what a disk keeps below its files. Once it was interrupted or raised, call it again: it goes on where it was.
         """
-        return self._erase("user_id = ?", _user(user_id))
+        return self._erase("user_id = ?", user_of(user_id))
 
     def compact(self) -> bool:
-        """Leave no byte of what was deleted in the file or beside it; false if nothing was."""
+        """Leave no byte of what was deleted in the file or beside it; gives whether something was."""
         return self._file.compact()
 
     def _numbers(self, which: str, *values: Any) -> list[int]:
@@ -227,15 +228,9 @@ def _found(db: sqlite3.Connection, seq: int, score: float) -> Found:
     return Found(session, kept_of(row), score)
 
 
-def _user(user_id: str) -> str:
-    return user_id and _name(user_id, "user_id")
+def _any_user(user_id: str | None) -> str | None:
+    return None if user_id is None else user_of(user_id)
 
 
-def _name(given: str, what: str) -> str:
-    if not isinstance(given, str) or not given:
-        raise InputError(f"{what} must be a text that is not empty, got {shorten(repr(given))}.")
-    try:
-        given.encode()
-    except UnicodeEncodeError:
-        raise InputError(f"{what} holds half of a character (a lone surrogate): give it as it was before.") from None
-    return given
+def _any_session(session_id: str | None) -> str | None:
+    return None if session_id is None else name_of(session_id, "session_id")

@@ -16,7 +16,7 @@ from langchain_core.messages.utils import message_chunk_to_message
 from numpy.typing import NDArray
 
 from ragkit.errors import InputError, shorten
-from ragkit.memory.derived import (
+from ragkit.memory.histories.derived import (
     MessageVectors,
     add_note,
     add_vectors,
@@ -25,15 +25,16 @@ from ragkit.memory.derived import (
     read_notes,
     read_vectors,
 )
-from ragkit.memory.erasing import delete_sessions
-from ragkit.memory.kept import Kept, Note, Packed, kept_of, microseconds, packed, packed_message
-from ragkit.memory.words import note_words
+from ragkit.memory.histories.erasing import delete_sessions
+from ragkit.memory.histories.kept import Kept, Note, Packed, kept_of, microseconds, packed, packed_message
+from ragkit.memory.histories.names import name_of
+from ragkit.memory.histories.words import note_words
 from ragkit.messages.plain import is_plain
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from ragkit.memory.file import HistoryFile
+    from ragkit.memory.histories.file import HistoryFile
 
 __all__ = ["ChatHistory", "HistoryWarning", "Opened", "append", "open_session", "row_of"]
 
@@ -101,8 +102,9 @@ class ChatHistory(BaseChatMessageHistory):
         """Add messages, all of them or, if this raises, none.
 
         Raises:
-            InputError: If one is an instruction to a graph (`RemoveMessage`), or holds what is no JSON value. Only what
-                no model is shown (a tool's artifact, response_metadata) is left out instead, with a `HistoryWarning`.
+            InputError: If one is an instruction to a graph (`RemoveMessage`), holds what is no JSON value, or was
+                changed into what cannot be read again (`content = None`). Only what no model is shown (a tool's
+                artifact, response_metadata) is left out instead, with a `HistoryWarning`.
             StoreError: If the file cannot be used.
         """
         if not messages:
@@ -135,7 +137,9 @@ class ChatHistory(BaseChatMessageHistory):
 
     def get(self, seqs: Sequence[int]) -> list[Kept]:
         """Give messages by number, ascending; those that are not (or no longer) of this session are left out."""
-        return self._select("AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq", json.dumps(list(seqs)))
+        return self._select(
+            "AND seq IN (SELECT value FROM json_each(?)) ORDER BY seq", json.dumps(list(map(int, seqs)))
+        )
 
     def put_note(self, kind: str, upto_seq: int, content: Mapping[str, Any], *, after: int | None = None) -> bool:
         """Keep something derived from the messages up to one; it goes when any of these is deleted.
@@ -153,7 +157,8 @@ class ChatHistory(BaseChatMessageHistory):
         Raises:
             InputError: If `content` is no JSON.
         """
-        row, at = packed(content), microseconds(self._clock())
+        row, at, upto_seq = packed(content), microseconds(self._clock()), int(upto_seq)
+        name_of(kind, "kind")
         with self._file.writing() as db:
             session = self._number(db)
             if session is None or (upto_seq and not _has(db, session, upto_seq)):
@@ -177,7 +182,7 @@ class ChatHistory(BaseChatMessageHistory):
         """Delete all notes of a kind, so that the messages stand for themselves again; give how many there were."""
         with self._file.writing() as db:
             session = self._number(db)
-            return 0 if session is None else drop_notes(db, session, kind)
+            return 0 if session is None else drop_notes(db, session, name_of(kind, "kind"))
 
     def vectors(self, model_key: str, *, after: int = 0) -> MessageVectors:
         """Give the embeddings kept for messages after one, in order.
@@ -187,7 +192,7 @@ class ChatHistory(BaseChatMessageHistory):
             after: A message's number; 0 for all.
         """
         with self._file.reading() as db:
-            return read_vectors(db, self._number(db) or _NONE, model_key, after=after)
+            return read_vectors(db, self._number(db) or _NONE, name_of(model_key, "model_key"), after=after)
 
     def put_vectors(self, model_key: str, seqs: Sequence[int], vectors: NDArray[np.float32]) -> None:
         """Keep embeddings of messages, in place of those there were; of a message that is gone none is kept.
@@ -201,6 +206,7 @@ class ChatHistory(BaseChatMessageHistory):
             InputError: If the shape does not fit, or a value is not finite.
         """
         rows = checked_vectors(seqs, vectors)
+        name_of(model_key, "model_key")
         with self._file.writing() as db:
             add_vectors(db, self._number(db) or _NONE, model_key, seqs, rows)
 
@@ -215,7 +221,7 @@ class ChatHistory(BaseChatMessageHistory):
 
     def _notes(self, kind: str, *, newest: int) -> list[Note]:
         with self._file.reading() as db:
-            return read_notes(db, self._number(db) or _NONE, kind, newest=newest)
+            return read_notes(db, self._number(db) or _NONE, name_of(kind, "kind"), newest=newest)
 
 
 def open_session(db: sqlite3.Connection, user_id: str, session_id: str, at: int) -> Opened:
@@ -274,7 +280,8 @@ def _packed(message: BaseMessage) -> Packed:
 
 def _without_asides(message: BaseMessage) -> BaseMessage:
     """Leave out what no model is ever shown, where JSON cannot say it: a tool's artifact, a server's remarks."""
-    remarks = {key: value for key, value in message.response_metadata.items() if is_plain(value)}
+    given = message.response_metadata if isinstance(message.response_metadata, dict) else {}
+    remarks = {key: value for key, value in given.items() if is_plain(value)}
     artifact = {"artifact": None} if isinstance(message, ToolMessage) and not is_plain(message.artifact) else {}
     return message.model_copy(update={"response_metadata": remarks, **artifact})
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,29 +9,10 @@ from langchain_core.messages import HumanMessage
 
 from ragkit.errors import InputError
 from ragkit.memory import ChatHistories
-from ragkit.memory.erasing import Removed
+from ragkit.memory.histories.erasing import Removed
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def histories(tmp_path: Path, clock: Clock) -> Any:
-    with ChatHistories(tmp_path / "chats.sqlite", clock=clock) as made:
-        yield made
 
 
 class TestSessions:
@@ -44,7 +25,7 @@ class TestSessions:
         assert [str(m.content) for m in histories.session("s").messages] == ["nobody's"]
         assert histories.users() == ["", "ann", "ben"]
 
-    def test_the_one_used_last_comes_first(self, histories: ChatHistories, clock: Clock) -> None:
+    def test_the_one_used_last_comes_first(self, histories: ChatHistories, clock: SimpleNamespace) -> None:
         histories.session("a", user_id="ann").add_messages([HumanMessage("1"), HumanMessage("2")])
         clock.now += HOUR
         histories.session("b", user_id="ben").add_user_message("3")

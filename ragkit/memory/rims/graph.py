@@ -1,10 +1,12 @@
 """A memory in LangGraph: as a node that asks the model, or as the two hooks of a prebuilt agent.
 
 The graph's state holds the run at work; the memory holds the conversation. A model is shown what the memory chooses of
-the past and the whole run at work; when the run has its answer, it is kept as one: a tool call never without its
-results, a failed run not at all. What of a state is kept already is known by the ids that `add_messages` gives, so that
-the same graph works with a checkpointer (the state grows with the thread) and without one. Give the graph what is new
-only: a conversation that a client sends again without ids is taken for a new one.
+the past and the whole run at work; when the run has its answer, it is kept as one, and a failed run not at all. A tool
+call without its results, as a run that broke off leaves it in a thread, is neither shown nor kept.
+
+What of a state is kept already is known by the ids that `add_messages` gives, so that the same graph works with a
+checkpointer (the state grows with the thread) and without one. Give the graph what is new only: a conversation that a
+client sends again without ids is taken for a new one.
 
 Needs no langgraph: nodes are LangChain runnables from a state to an update of it.
 """
@@ -22,8 +24,9 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda, r
 
 from ragkit.errors import InputError
 from ragkit.memory.memory import Memory
-from ragkit.memory.session import MemoryOf, memory_for
-from ragkit.memory.turn import as_answer, bound_tools, question_text, without_instructions
+from ragkit.memory.rims.session import MemoryOf, memory_for
+from ragkit.memory.rims.turn import as_answer, bound_tools, question_text, without_instructions
+from ragkit.messages.rounds import sound
 from ragkit.messages.tokens import Tool
 
 __all__ = ["MemoryHooks", "Run", "memory_hooks", "memory_node", "removals", "run_of"]
@@ -173,7 +176,7 @@ class Run:
     kept_before: list[BaseMessage]
     """What of the state the memory keeps already."""
     new: list[BaseMessage]
-    """What it does not: the question, tool calls and results so far, and the answer in the end."""
+    """What it does not, and a model takes: the question, tool calls and results so far, and the answer in the end."""
     answer: list[BaseMessage]
     """What was kept of this very run, where its end was kept before and the graph did not hear of it."""
 
@@ -208,7 +211,7 @@ def run_of(messages: Sequence[BaseMessage], memory: Memory) -> Run:
     instructions: list[BaseMessage] = [message for message in messages if isinstance(message, SystemMessage)]
     waits = bool(said) and last == len(said) - 1 and not _is_answer(said[-1])
     answer = _answer_after(memory, seq) if waits else []
-    return Run(memory, instructions, said[: last + 1], said[last + 1 :], answer)
+    return Run(memory, instructions, said[: last + 1], sound(said[last + 1 :], waits=True), answer)
 
 
 def removals(messages: Sequence[BaseMessage]) -> list[RemoveMessage]:
@@ -228,7 +231,7 @@ def _answer_after(memory: Memory, seq: int) -> list[BaseMessage]:
 
 def _messages_of(state: Any, key: str) -> list[BaseMessage]:
     messages = state.get(key) if isinstance(state, Mapping) else getattr(state, key, None)
-    if not isinstance(messages, list):
+    if not isinstance(messages, list) or not all(isinstance(message, BaseMessage) for message in messages):
         raise InputError(f"the graph's state has no list of messages under {key!r}: name its key as messages_key.")
     return messages
 

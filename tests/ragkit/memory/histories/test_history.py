@@ -26,18 +26,6 @@ from ragkit.testing import HistoryContract
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-@pytest.fixture(params=["file", "memory"])
-def histories(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ChatHistories]:
-    path = tmp_path / "chats.sqlite" if request.param == "file" else None
-    with ChatHistories(path, clock=lambda: NOON) as made:
-        yield made
-
-
-@pytest.fixture
-def history(histories: ChatHistories) -> ChatHistory:
-    return histories.session("monday", user_id="ann")
-
-
 class TestInAFile(HistoryContract):
     @pytest.fixture
     def history(self, tmp_path: Path) -> Iterator[BaseChatMessageHistory]:
@@ -177,6 +165,32 @@ def test_an_artifact_that_is_json_is_kept_beside_remarks_that_are_none(history: 
         history.add_messages([ToolMessage("ok", tool_call_id="c", artifact=3, response_metadata={"x": b""})])
 
     assert history.messages == [ToolMessage("ok", tool_call_id="c", artifact=3)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("content", None), ("tool_calls", "none"), ("tool_calls", [{"name": "f"}]), ("usage_metadata", {"a": 1})],
+)
+def test_a_message_that_was_changed_into_none_is_refused_and_not_found_out_when_it_is_read(
+    history: ChatHistory, name: str, value: object
+) -> None:
+    history.add_user_message("before")
+    changed = AIMessage("private")
+    setattr(changed, name, value)
+
+    with pytest.raises(InputError, match="no ai message can be made of this") as caught:
+        history.add_messages([changed])
+    assert "private" not in str(caught.value)
+    assert history.messages == [HumanMessage("before")]
+
+
+def test_metadata_that_is_no_object_is_left_out_and_said(history: ChatHistory) -> None:
+    changed = AIMessage("x")
+    setattr(changed, "response_metadata", None)  # noqa: B010  # no type allows it
+
+    with pytest.warns(HistoryWarning, match="response_metadata do not fit"):
+        history.add_messages([changed])
+    assert history.messages == [AIMessage("x")]
 
 
 def test_an_instruction_to_a_graph_is_no_message(history: ChatHistory) -> None:

@@ -15,7 +15,7 @@ from ragkit.disk.files import refuse_network_folder
 from ragkit.disk.fork import lock_of_threads, on_fork
 from ragkit.disk.sqlite import LEAST_BYTES, connect, damage_found, damage_named, migrate, transaction
 from ragkit.errors import StoreDamagedError, StoreError, StoreLockedError
-from ragkit.memory.schema import APPLICATION, MIGRATIONS
+from ragkit.memory.histories.schema import APPLICATION, MIGRATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,16 +35,16 @@ class HistoryFile:
     """
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self._name = path or _IN_MEMORY
+        self.path = path and path.absolute()  # whoever changes the working folder still means this file
+        self._name = self.path or _IN_MEMORY
         self._idle: list[sqlite3.Connection] = []
         self._lock = RLock()  # held during a fork; in memory, also during a transaction
         self._writer = lock_of_threads()  # threads wait here, in turn, and not in SQLite, which has no queue
         self._closed = False
         self._identity = (0, 0)
         finalize(self, _close_each, self._idle)
-        if path is not None:
-            _check_place(path)
+        if self.path is not None:
+            _check_place(self.path)
         self._prepare()
         on_fork(self)
 
@@ -71,20 +71,22 @@ class HistoryFile:
                 yield db
 
     def compact(self) -> bool:
-        """Write the file anew, so that no byte of what was deleted is in it or beside it; false if nothing was.
+        """Leave no byte of what was deleted, or only half written, in the file or beside it.
+
+        Writes the file anew where something was deleted; gives whether it was.
 
         Raises:
             StoreError: If others read or write all the time; what was deleted stays so, and the next call goes on.
         """
         with self._writer, self._using() as db:
             (deletions, compacted) = db.execute("SELECT deletions, compacted FROM state").fetchone()
-            if deletions == compacted:
-                return False
-            _rewrite(db)
-            self._cut_log(db)
-            # Only now, and not more than was counted before: whoever is killed here starts again.
-            db.execute("UPDATE state SET compacted = max(compacted, ?)", (deletions,))
-        return True
+            if deletions > compacted:
+                _rewrite(db)
+            self._cut_log(db)  # in any case: a change that was undone, or whose writer was killed, may stand there
+            if deletions > compacted:
+                # Only now, and not more than was counted before: whoever is killed here starts again.
+                db.execute("UPDATE state SET compacted = max(compacted, ?)", (deletions,))
+        return bool(deletions > compacted)
 
     def close(self) -> None:
         """Close idle connections now, those in use when they come back."""
@@ -172,10 +174,9 @@ class HistoryFile:
             time.sleep(_POLL_S)
 
     def _open(self, path: Path) -> None:
-        db = connect(path)
+        db = connect(path, application=APPLICATION)
         try:
             with damage_named(path):
-                _check_ours(db, path)
                 migrate(db, MIGRATIONS)
                 self._idle.append(_tuned(db))
         except BaseException:
@@ -271,14 +272,6 @@ def _check_place(path: Path) -> None:
     refuse_network_folder(path.parent)
     if 0 < size < LEAST_BYTES:
         raise StoreDamagedError(f"{path} is damaged ({size} bytes are left of it): restore it from a backup.")
-
-
-def _check_ours(db: sqlite3.Connection, path: Path) -> None:
-    with transaction(db, write=False):  # one view: another process may be making it
-        (application,) = db.execute("PRAGMA application_id").fetchone()
-        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if tables and application != APPLICATION:
-        raise StoreError(f"{path} holds something else than histories: name another file.")
 
 
 def _others_make_it(error: StoreError) -> bool:

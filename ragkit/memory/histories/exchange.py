@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ragkit.errors import InputError, shorten
-from ragkit.memory.derived import add_note
-from ragkit.memory.history import append, open_session, row_of
-from ragkit.memory.kept import Packed, kept_of, microseconds, note_of, packed
+from ragkit.memory.histories.derived import add_note
+from ragkit.memory.histories.history import append, open_session, row_of
+from ragkit.memory.histories.kept import Kept, Note, Packed, kept_of, microseconds, note_of, packed
+from ragkit.memory.histories.names import name_of, user_of
 from ragkit.messages.plain import as_plain, from_plain
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ragkit.memory.file import HistoryFile
+    from ragkit.memory.histories.file import HistoryFile
 
 __all__ = ["export_rows", "restore_rows"]
 
@@ -26,7 +27,9 @@ SELECT id, user_id, session_id FROM sessions WHERE user_id = ?1 AND (?2 IS NULL 
 _MESSAGES: Final = """
 SELECT seq, at, crc, message FROM messages WHERE session = ? AND seq > ? ORDER BY seq LIMIT ?
 """
-_NOTES: Final = "SELECT kind, upto_seq, at, crc, content FROM notes WHERE session = ? ORDER BY id"
+_NOTES: Final = """
+SELECT kind, upto_seq, at, crc, content FROM notes WHERE session = ? AND upto_seq <= ? ORDER BY id
+"""
 
 
 def export_rows(file: HistoryFile, user_id: str, session_id: str | None) -> Iterator[dict[str, Any]]:
@@ -35,24 +38,30 @@ def export_rows(file: HistoryFile, user_id: str, session_id: str | None) -> Iter
         sessions = db.execute(_SESSIONS, (user_id, session_id)).fetchall()
     for session, *names in sessions:
         about = dict(zip(("user_id", "session_id"), names, strict=True))
-        yield from ({**about, **row} for row in _messages(file, session))
-        with file.reading() as db:
-            notes = [note_of(row) for row in db.execute(_NOTES, (session,))]
-        for note in notes:
+        last = 0
+        for kept in _messages(file, session):
+            last = kept.seq
+            yield {**about, "seq": last, "at": kept.at.isoformat(), "message": as_plain(kept.message)}
+        for note in _notes(file, session, last):
             row = {"note": note.kind, "upto_seq": note.upto_seq, "at": note.at.isoformat(), "content": note.content}
             yield {**about, **row}
 
 
-def _messages(file: HistoryFile, session: int) -> Iterator[dict[str, Any]]:
+def _messages(file: HistoryFile, session: int) -> Iterator[Kept]:
     last = 0
     while True:
         with file.reading() as db:
             page = [kept_of(row) for row in db.execute(_MESSAGES, (session, last, _PAGE))]
-        for kept in page:
-            yield {"seq": kept.seq, "at": kept.at.isoformat(), "message": as_plain(kept.message)}
+        yield from page
         if not page:
             return
         last = page[-1].seq
+
+
+def _notes(file: HistoryFile, session: int, last: int) -> list[Note]:
+    """Give the notes on what was exported, and none on what was said since."""
+    with file.reading() as db:
+        return [note_of(row) for row in db.execute(_NOTES, (session, last))] if last else []
 
 
 class _Row(NamedTuple):
@@ -76,11 +85,11 @@ def restore_rows(file: HistoryFile, rows: Iterable[Mapping[str, Any]]) -> int:
 
 def _row(number: int, row: Mapping[str, Any]) -> _Row:
     try:
-        names, at = (row["user_id"], row["session_id"]), microseconds(datetime.fromisoformat(row["at"]))
-        if not all(isinstance(name, str) for name in names) or not names[1]:
-            raise TypeError("a name is a text")
+        names = (user_of(row["user_id"]), name_of(row["session_id"], "session_id"))
+        at = microseconds(datetime.fromisoformat(row["at"]))
         if "note" in row:
-            return _Row(names, int(row["upto_seq"]), at, packed(row["content"]), note=str(row["note"]))
+            kind, content = name_of(row["note"], "note"), packed(dict(row["content"]))
+            return _Row(names, int(row["upto_seq"]), at, content, note=kind)
         return _Row(names, int(row["seq"]), at, *row_of(from_plain(row["message"])))
     except InputError as error:
         raise InputError(f"row {number} is none that was exported: {error}") from None
@@ -100,13 +109,14 @@ def _check_new(db: sqlite3.Connection, names: Iterable[tuple[str, str]]) -> None
 
 
 def _add(db: sqlite3.Connection, rows: Iterable[_Row]) -> None:
-    now: dict[tuple[tuple[str, str], int], int] = {}  # the new number of each message
+    now: dict[tuple[tuple[str, str], int], tuple[int, int]] = {}  # of each message: its session, its new number
     for row in rows:
-        opened = open_session(db, *row.names, row.at)
         if row.note is None:
-            (now[row.names, row.seq],) = append(db, opened, [(row.packed, row.text)])
-            continue
-        upto = now.get((row.names, row.seq)) if row.seq else 0
-        if upto is None:
+            opened = open_session(db, *row.names, row.at)
+            (seq,) = append(db, opened, [(row.packed, row.text)])
+            now |= {(row.names, 0): (opened.session, 0), (row.names, row.seq): (opened.session, seq)}
+        elif (row.names, row.seq) in now:
+            session, upto = now[row.names, row.seq]
+            add_note(db, session, row.note, upto, row.at, row.packed)
+        else:
             raise InputError(f"a note stands for messages up to {row.seq}, which is not there: nothing was restored.")
-        add_note(db, opened.session, row.note, upto, row.at, row.packed)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from ragkit.errors import InputError, StoreError
 from ragkit.memory import ChatHistories, Found
-from ragkit.memory import file as file_module
-from ragkit.memory.erasing import Removed, delete_older
+from ragkit.memory.histories import file as file_module
+from ragkit.memory.histories.erasing import Removed, delete_older
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -56,31 +56,14 @@ def fill_others(histories: ChatHistories) -> None:
         )
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = NOON
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def histories(tmp_path: Path, clock: Clock) -> Iterator[ChatHistories]:
-    with ChatHistories(tmp_path / "chats.sqlite", clock=clock) as made:
-        yield made
-
-
 def said(found: list[Found]) -> list[str]:
     return [one.kept.message.text for one in found]
 
 
 class TestRetention:
-    def test_what_is_older_goes_with_its_words_vectors_and_notes(self, histories: ChatHistories, clock: Clock) -> None:
+    def test_what_is_older_goes_with_its_words_vectors_and_notes(
+        self, histories: ChatHistories, clock: SimpleNamespace
+    ) -> None:
         history = histories.session("s", user_id="ann")
         history.add_messages([HumanMessage("old rain"), AIMessage("old sun")])
         clock.now += 2 * HOUR
@@ -97,7 +80,7 @@ class TestRetention:
         assert history.notes("summary") == []
         assert histories.sessions()[0].first == clock.now
 
-    def test_a_message_of_exactly_this_age_stays(self, histories: ChatHistories, clock: Clock) -> None:
+    def test_a_message_of_exactly_this_age_stays(self, histories: ChatHistories, clock: SimpleNamespace) -> None:
         history = histories.session("s")
         history.add_user_message("x")
         history.put_note("summary", 1, {})
@@ -106,7 +89,7 @@ class TestRetention:
         assert histories.expire(HOUR) == Removed(0, 0)
         assert history.note("summary") is not None
 
-    def test_a_session_of_which_nothing_stays_is_gone(self, histories: ChatHistories, clock: Clock) -> None:
+    def test_a_session_of_which_nothing_stays_is_gone(self, histories: ChatHistories, clock: SimpleNamespace) -> None:
         histories.session("s", user_id="ann").add_user_message("x")
         histories.session("s", user_id="ben").add_user_message("x")
         clock.now += HOUR
@@ -115,7 +98,7 @@ class TestRetention:
         assert histories.users() == ["ben"]
         assert histories.expire(timedelta(0)) == Removed(1, 1)
 
-    def test_a_result_goes_with_its_call(self, histories: ChatHistories, clock: Clock) -> None:
+    def test_a_result_goes_with_its_call(self, histories: ChatHistories, clock: SimpleNamespace) -> None:
         history = histories.session("s")
         calls = [{"name": "add", "args": {}, "id": name, "type": "tool_call"} for name in "ab"]
         history.add_messages([HumanMessage("go"), AIMessage("", tool_calls=calls), ToolMessage("1", tool_call_id="a")])
@@ -170,6 +153,18 @@ class TestErasing:
             fill(histories, "ann", sessions=1)
             histories.session(f"{SECRET} 0", user_id="ann").clear()
             assert left(tmp_path) != []
+
+            assert histories.erase_user("ann") == Removed(0, 0)
+            assert left(tmp_path) == []
+
+    def test_erasing_also_takes_the_bytes_of_what_was_never_whole(self, tmp_path: Path) -> None:
+        about = {"user_id": "ann", "session_id": "s", "at": "2026-11-21T12:00:00+00:00"}
+        text = {"type": "human", "content": f"{SECRET} " + "x" * 100_000}
+        rows = [{**about, "seq": seq, "message": text} for seq in range(1, 60)]  # more than SQLite holds back
+        with ChatHistories(tmp_path / "chats") as histories:
+            with pytest.raises(InputError, match="nothing was restored"):
+                histories.restore([*rows, {**about, "note": "summary", "upto_seq": 99, "content": {}}])
+            assert left(tmp_path) == ["chats-wal"]
 
             assert histories.erase_user("ann") == Removed(0, 0)
             assert left(tmp_path) == []

@@ -75,9 +75,12 @@ def packed_message(message: BaseMessage) -> Packed:
     """Give a message as bytes.
 
     Raises:
-        InputError: If it is of no kind that can be kept, or holds what is no JSON value.
+        InputError: If it is of no kind that can be kept, holds what is no JSON value, or was changed into what its kind
+            does not allow.
     """
-    return packed(as_plain(message))
+    plain = as_plain(message)
+    from_plain(plain)  # one that cannot be made again would make the whole session unreadable
+    return packed(plain)
 
 
 def _unpacked(crc: int, content: bytes, what: str) -> dict[str, Any]:
@@ -112,7 +115,7 @@ def microseconds(at: datetime) -> int:
     """
     if at.tzinfo is None:
         raise InputError(f"{at.isoformat()} has no time zone: give moments and clocks with one, such as UTC.")
-    return (at - _EPOCH) // timedelta(microseconds=1)
+    return (at.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 def moment(at: int) -> datetime:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.runnables.config import ensure_config, run_in_executor
 
 from ragkit._optional import require
-from ragkit.memory.graph import Run, removals, run_of
-from ragkit.memory.session import MemoryOf, memory_for
+from ragkit.memory.rims.graph import Run, removals, run_of
+from ragkit.memory.rims.session import MemoryOf, memory_for
 
 with require(feature="MemoryMiddleware", package="langchain", extra="agents"):
     from langchain.agents.middleware import AgentMiddleware

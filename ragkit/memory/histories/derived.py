@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from ragkit.errors import InputError, shorten
-from ragkit.memory.kept import Note, Packed, note_of
+from ragkit.memory.histories.kept import Note, Packed, note_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -92,4 +92,6 @@ def add_vectors(
             f"{shorten(repr(model_key))} has vectors of {before[0]} numbers here, got {rows.shape[1]}: "
             "give another model another key."
         )
-    db.executemany(_ADD_VECTOR, [(model_key, row.tobytes(), seq, session) for seq, row in zip(seqs, rows, strict=True)])
+    db.executemany(
+        _ADD_VECTOR, [(model_key, row.tobytes(), int(seq), session) for seq, row in zip(seqs, rows, strict=True)]
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_origin
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.messages import BaseMessage, SystemMessage
@@ -20,8 +20,8 @@ from langchain_core.runnables.utils import ConfigurableFieldSpec
 
 from ragkit.errors import ConfigError, InputError
 from ragkit.memory.memory import Memory
-from ragkit.memory.session import MemoryOf, memory_for
-from ragkit.memory.turn import as_answer, as_question, bound_tools, question_text, without_instructions
+from ragkit.memory.rims.session import MemoryOf, memory_for
+from ragkit.memory.rims.turn import as_answer, as_question, bound_tools, question_text, without_instructions
 from ragkit.messages.tokens import Tool
 
 __all__ = ["ChainWithMemory", "with_memory"]
@@ -43,8 +43,8 @@ def with_memory(
 
     Args:
         chain: Begins with a prompt template, then `input_key` and `history_key` are two of its variables; or a model,
-            or whatever takes messages, then neither is given and the input is text or messages. Of these, system
-            messages stay before the conversation and are not kept.
+            or whatever takes messages (a template whose only variable they are), then neither is given and the input is
+            text or messages. Of these, system messages stay before the conversation and are not kept.
         memory: The memory of the only conversation there is; or a function of the `SessionName` that gives each one's:
             then calls pass `config={"configurable": {"session_id": …, "user_id": …}}`.
         input_key: What the person said: text, a message or messages. Only this is kept of the input.
@@ -64,11 +64,8 @@ def with_memory(
     if (input_key is None) != (history_key is None):
         raise ConfigError("give both input_key and history_key (for a prompt), or neither (a chain of messages).")
     prompt = _prompt_of(chain)
-    if prompt is not None and history_key is not None:
-        known = {*prompt.input_variables, *prompt.optional_variables, *prompt.partial_variables}
-        for key in (input_key, history_key):
-            if key not in known:
-                raise ConfigError(f"the prompt has no variable {key!r}, it has: {', '.join(sorted(known))}.")
+    if prompt is not None:
+        _check_keys(prompt, input_key, history_key)
     return ChainWithMemory(chain, memory, _Form(input_key, history_key, output_key, prompt, bound_tools(chain)))
 
 
@@ -258,6 +255,19 @@ def _prompt_of(chain: Runnable[Any, Any]) -> BasePromptTemplate[Any] | None:
             "memory's budget: write `first_steps | with_memory(prompt | model, …)`."
         )
     return None
+
+
+def _check_keys(prompt: BasePromptTemplate[Any], input_key: str | None, history_key: str | None) -> None:
+    known = sorted({*prompt.input_variables, *prompt.optional_variables, *prompt.partial_variables})
+    if history_key is not None:
+        for key in (input_key, history_key):
+            if key not in known:
+                raise ConfigError(f"the prompt has no variable {key!r}, it has: {', '.join(known)}.")
+    elif [get_origin(prompt.input_types.get(key)) for key in prompt.input_variables] != [list]:
+        raise ConfigError(
+            f"the prompt has the variables {', '.join(known)}: say which is what the person says (input_key) and which "
+            "the slot for the conversation (history_key)."
+        )
 
 
 def _unbound(step: Runnable[Any, Any]) -> Runnable[Any, Any]:
