@@ -16,10 +16,18 @@ from ragkit.evaluate.comparison.directions import has_direction, higher_is_bette
 from ragkit.evaluate.comparison.measured import DIGITS, Measured, read_measured
 from ragkit.evaluate.comparison.per_row import concerns, value_of
 from ragkit.evaluate.comparison.verdicts import Compared, Comparison, NotCompared
-from ragkit.evaluate.comparison.whole_run import holds, is_known, made_of, statistic_of
+from ragkit.evaluate.comparison.whole_run import (
+    Made,
+    holds,
+    is_known,
+    made_of,
+    may_swap,
+    pooled_statistics_of,
+    statistics_of,
+)
 from ragkit.evaluate.outcome import Row
 from ragkit.evaluate.statistics.family import holm
-from ragkit.evaluate.statistics.paired import Paired, compare_paired_lines, compare_statistic
+from ragkit.evaluate.statistics.paired import Paired, compare_paired_lines, compare_statistics
 
 __all__ = ["compare", "compare_measured"]
 
@@ -37,6 +45,11 @@ def compare(
     a: Path, b: Path, *, min_effect: float = 0.01, measures: Sequence[str] | None = None, seed: int = 0
 ) -> Comparison:
     """Compare a candidate with a baseline, each a run's folder or a baseline file.
+
+    A measure that each row has is tested by `compare_paired`. One of the whole run (F1, AUROC, BLEU) is tested by runs
+    that swap their answers to each row by the toss of a coin, scores as ranks within their run, so that also few rows
+    of many classes claim no more often than the level says. Calibration error has no such swap: its p is that of the
+    shifted bootstrap (`compare_statistic`; `comparison.whole_run` says why).
 
     Args:
         a: The baseline.
@@ -160,9 +173,7 @@ def _results(pairs: _Pairs, names: Sequence[str], *, min_effect: float, seed: in
     columns = {name: (_column(pairs, 0, name), _column(pairs, 1, name)) for name in told}
     by_row = {name: sides for name, sides in columns.items() if name in carried or np.isfinite(sides).any()}
     found = _per_row(by_row, min_effect=min_effect, seed=seed)
-    for name in told:
-        if name not in by_row and (result := _whole_run(name, pairs, min_effect=min_effect, seed=seed)):
-            found[name] = result
+    found |= _whole_runs([name for name in told if name not in by_row], pairs, min_effect=min_effect, seed=seed)
     return {name: found[name] for name in names if name in found and found[name].paired.n}
 
 
@@ -192,16 +203,38 @@ def _column(pairs: _Pairs, side: int, name: str) -> _Numbers:
     return np.asarray(np.round(numbers, DIGITS), dtype=np.float64)
 
 
-def _whole_run(name: str, pairs: _Pairs, *, min_effect: float, seed: int) -> _Result | None:
-    made = made_of(name, [row for pair in pairs for row in pair])
-    held = [pair for pair in pairs if made and all(holds(row, made) for row in pair)]
-    if made is None or not held:
-        return None
-    ours, theirs = (statistic_of(name, made, [pair[side] for pair in held]) for side in (0, 1))
+def _whole_runs(names: Sequence[str], pairs: _Pairs, *, min_effect: float, seed: int) -> dict[str, _Result]:
+    """Compare measures that no single row has; those made of the same share their draws and what they count."""
+    rows = [row for pair in pairs for row in pair]
+    groups: dict[tuple[Made, bool], list[str]] = {}
+    for name in names:
+        if made := made_of(name, rows):
+            groups.setdefault((made, may_swap(name)), []).append(name)
+    results: dict[str, _Result] = {}
+    for (made, swaps), group in groups.items():
+        held = [pair for pair in pairs if all(holds(row, made) for row in pair)]
+        if held:
+            results |= _of_the_same(group, made, held, swaps=swaps, min_effect=min_effect, seed=seed)
+    return results
+
+
+def _of_the_same(
+    names: Sequence[str], made: Made, held: _Pairs, *, swaps: bool, min_effect: float, seed: int
+) -> dict[str, _Result]:
+    sides = [[pair[side] for pair in held] for side in (0, 1)]
+    ours, theirs = (statistics_of(names, made, rows) for rows in sides)
+    tests = compare_statistics(
+        ours,
+        theirs,
+        len(held),
+        pooled=pooled_statistics_of(names, made, *sides) if swaps else None,
+        min_effect=min_effect,
+        seed=seed,
+        draws=_DRAWS if len(held) <= _MANY else _DRAWS_OF_MANY,
+    )
     once = np.ones((1, len(held)))
-    draws = _DRAWS if len(held) <= _MANY else _DRAWS_OF_MANY
-    paired = compare_statistic(ours, theirs, len(held), min_effect=min_effect, seed=seed, draws=draws)
-    return _Result(float(ours(once)[0]), float(theirs(once)[0]), paired)
+    values = zip(ours(once)[0].tolist(), theirs(once)[0].tolist(), tests, strict=True)
+    return {name: _Result(left, right, paired) for name, (left, right, paired) in zip(names, values, strict=True)}
 
 
 def _side_by_side(name: str, a: Measured, b: Measured) -> NotCompared:

@@ -69,21 +69,17 @@ def run_watched(house: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_the_commands_keep_to_themselves(house: Path) -> None:
+    for arguments in (
         ("index", "docs", "--store", "store"),
         ("search", "How long does the Moon take?", "--store", "store"),
         ("ask", "In how many days does the Moon orbit the Earth?", "--store", "store"),
-    ],
-    ids=["index", "search", "ask"],
-)
-def test_a_command_keeps_to_itself(house: Path, arguments: tuple[str, ...]) -> None:
-    run = run_watched(house, *arguments)
-    assert run.returncode == 0, run.stderr
-    assert "TRESPASSES []" in run.stderr
-    assert "NO TORCH" in run.stderr
-    assert [path.name for path in (house / "home").rglob("*")] == []
+    ):
+        run = run_watched(house, *arguments)
+        assert run.returncode == 0, run.stderr
+        assert "TRESPASSES []" in run.stderr
+        assert "NO TORCH" in run.stderr
+        assert [path.name for path in (house / "home").rglob("*")] == []
 
 
 def test_the_watch_itself_sees_a_trespass(house: Path) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragkit.errors import InputError
-from ragkit.evaluate.statistics.estimate import Statistic
+from ragkit.evaluate.statistics.estimate import Statistic, Statistics
 from ragkit.evaluate.statistics.intervals import difference_of_shares_interval, percentile_interval, student_interval
 from ragkit.evaluate.statistics.power import detectable_effect, rows_needed
 from ragkit.evaluate.statistics.resampling import mean_draws, resamples, sign_flips
 
-__all__ = ["Paired", "compare_paired", "compare_paired_lines", "compare_statistic", "mid_p"]
+__all__ = ["Paired", "compare_paired", "compare_paired_lines", "compare_statistic", "compare_statistics", "mid_p"]
 
 _TIE = 1e-12  # differences below are rounding: 0.1 + 0.2 - 0.3
 _BOOTSTRAP_FROM = 200  # rows; with fewer, Student's interval covers better: see `evals.statistics`
@@ -33,8 +33,8 @@ class Paired:
     high: float
     """As `low`."""
     p: float
-    """Two-sided, of the sign-flip permutation test, for values that are all 0 or 1 with McNemar's mid-p; NaN without
-    rows."""
+    """Two-sided, of the sign-flip permutation test, for values that are all 0 or 1 with McNemar's mid-p, for a
+    statistic of the whole run as `compare_statistic` says; NaN without rows."""
     n: int
     """Rows compared."""
     detectable: float
@@ -101,8 +101,7 @@ def compare_paired_lines(
         seed: As in `compare_paired`.
         permutations: As in `compare_paired`.
     """
-    differences = b - a
-    tidy = np.where(np.abs(differences) <= _TIE, 0.0, differences)
+    tidy = _tidy(b - a)
     if tidy.shape[1] == 0:
         nothing = Paired(
             difference=nan, low=nan, high=nan, p=nan, n=0, detectable=nan, needed=None, wins=0, ties=0, losses=0
@@ -127,11 +126,12 @@ def compare_statistic(
 ) -> Paired:
     """Compare two systems by a statistic of the whole run (F1, AUROC), whose value no single row has.
 
-    Both are computed on the same samples of rows. p is the share of samples whose difference lies as far from the one
-    seen as that lies from 0 (Berg-Kirkpatrick et al., EMNLP 2012, after Efron and Tibshirani, 1993, section 16.4). Of
-    few rows, or of few rows of a class, that claims too often: with `pooled`, p is that of approximate randomisation
-    instead, in which the two swap their answers to a row by the toss of a coin (Yeh, COLING 2000); it never does, but
-    asks for answers that could stand on either side, labels for instance, and not scores of two scales.
+    The interval is of both computed on the same samples of rows. p is the share of samples whose difference lies as far
+    from the one seen as that lies from 0 (Berg-Kirkpatrick et al., EMNLP 2012, after Efron and Tibshirani, 1993,
+    section 16.4). Of few rows, or of few rows of a class, that claims too often: with `pooled`, p is that of
+    approximate randomisation instead, in which the two swap their answers to a row by the toss of a coin (Yeh, COLING
+    2000). Of two systems that are the same it never does; but it asks for answers that could stand on either side:
+    labels and counts, not scores of two scales, of which their ranks can.
 
     Args:
         a: The baseline's statistic, as `estimate_statistic` takes it.
@@ -140,19 +140,75 @@ def compare_statistic(
         pooled: The statistic over 2 n rows, the baseline's before the candidate's; None for the bootstrap's p.
         min_effect: The difference that `needed` is asked for.
         seed: Of the bootstrap and the swaps.
-        draws: Bootstrap samples, and swaps; NaN ones are left out, and of more than 1 % of them comes no interval and
-            no p.
+        draws: Bootstrap samples, and swaps. NaN ones are left out; of more than 1 % of the samples comes no interval
+            and no p.
 
     Returns:
         wins, ties and losses are 0: no row wins.
     """
+    (found,) = compare_statistics(
+        _alone(a),
+        _alone(b),
+        n,
+        pooled=None if pooled is None else _alone(pooled),
+        min_effect=min_effect,
+        seed=seed,
+        draws=draws,
+    )
+    return found
+
+
+def compare_statistics(
+    a: Statistics,
+    b: Statistics,
+    n: int,
+    *,
+    pooled: Statistics | None = None,
+    min_effect: float = 0.01,
+    seed: int = 0,
+    draws: int = 10_000,
+) -> list[Paired]:
+    """Do `compare_statistic` for several statistics of the same rows at once; they share draws and what they count.
+
+    Args:
+        a: The baseline's statistics, as `estimate_statistics` takes them.
+        b: The candidate's, in the same order.
+        n: As in `compare_statistic`.
+        pooled: As in `compare_statistic`, in the same order.
+        min_effect: As in `compare_statistic`.
+        seed: As in `compare_statistic`.
+        draws: As in `compare_statistic`.
+    """
     whole = np.ones((1, n))
-    seen = float(b(whole)[0] - a(whole)[0])
-    drawn = np.concatenate([b(block) - a(block) for block in resamples(n, draws=draws, seed=seed)])
+    seen = _tidy(b(whole)[0] - a(whole)[0])
+    drawn = _lines([b(block) - a(block) for block in resamples(n, draws=draws, seed=seed)])
+    by_chance = drawn - seen[:, np.newaxis] if pooled is None else _swapped(pooled, n, draws=draws, seed=seed)
+    lines = zip(seen.tolist(), drawn, by_chance, strict=True)
+    return [_of_whole_run(value, line, chance, n, min_effect) for value, line, chance in lines]
+
+
+def _alone(statistic: Statistic) -> Statistics:
+    return lambda weights: statistic(weights)[:, np.newaxis]
+
+
+def _swapped(pooled: Statistics, n: int, *, draws: int, seed: int) -> NDArray[np.float64]:
+    """Give the differences of two systems that swapped their answers to some rows, `(statistics, draws)`."""
+    both = (np.hstack([signs > 0, signs < 0]).astype(np.float64) for signs in sign_flips(n, draws=draws, seed=seed))
+    return _lines([pooled(kept) - pooled(1 - kept) for kept in both])
+
+
+def _lines(blocks: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Give blocks of (draws, statistics) as (statistics, draws), each line in one piece: it sums as it would alone."""
+    return np.ascontiguousarray(np.concatenate(blocks).T)
+
+
+def _of_whole_run(
+    seen: float, drawn: NDArray[np.float64], by_chance: NDArray[np.float64], n: int, min_effect: float
+) -> Paired:
     low, high = percentile_interval(drawn, n=n)
     known = drawn[~np.isnan(drawn)]
     told = not isnan(low)
-    by_chance = known - seen if pooled is None else _swapped(pooled, n, draws=draws, seed=seed)
+    chances = _tidy(by_chance[~np.isnan(by_chance)])
     # The spread of a mean over n rows is 1 / sqrt(n) of that of a row.
     spread = float(known.std(ddof=1)) * n**0.5 if told else nan
     varied = spread > _TIE
@@ -160,7 +216,7 @@ def compare_statistic(
         difference=seen,
         low=low,
         high=high,
-        p=(1 + int(_as_far(by_chance, np.float64(seen)).sum())) / (1 + by_chance.size) if told else nan,
+        p=(1 + int(_as_far(chances, np.float64(seen)).sum())) / (1 + chances.size) if told else nan,
         n=n,
         detectable=detectable_effect(spread, n) if varied else nan,
         needed=rows_needed(spread, min_effect) if varied else None,
@@ -168,13 +224,6 @@ def compare_statistic(
         ties=0,
         losses=0,
     )
-
-
-def _swapped(pooled: Statistic, n: int, *, draws: int, seed: int) -> NDArray[np.float64]:
-    """Give the difference of two systems that swapped their answers to some rows, for each of many tosses."""
-    both = (np.hstack([signs > 0, signs < 0]).astype(np.float64) for signs in sign_flips(n, draws=draws, seed=seed))
-    found = np.concatenate([pooled(kept) - pooled(1 - kept) for kept in both])
-    return np.asarray(found[~np.isnan(found)])
 
 
 def _described(
@@ -257,6 +306,10 @@ def _drawn_p(differences: NDArray[np.float64], *, seed: int, permutations: int) 
     flips = sign_flips(n, draws=permutations, seed=seed)
     as_far = sum(_as_far(signs @ differences.T, seen).sum(axis=0) for signs in flips)
     return [(1 + int(count)) / (1 + permutations) for count in np.atleast_1d(as_far)]
+
+
+def _tidy(differences: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.abs(differences) <= _TIE, 0.0, differences)
 
 
 def _as_far(sums: NDArray[np.float64], seen: NDArray[np.float64] | np.float64) -> NDArray[np.bool_]:

@@ -159,7 +159,7 @@ def test_what_was_sent_before_a_failure_is_told_and_not_sent_again(
 
 def test_doctor_names_the_extras_and_never_shows_a_key(ragkit: Callable[..., Any], server: LoopbackServer) -> None:
     ran = ragkit("doctor", "--json")
-    assert list(ran.json["extras"]) == ["local", "openai", "eval", "testing"]
+    assert list(ran.json["extras"]) == ["local", "openai", "agents", "eval", "testing"]
     assert ran.json["keys"]["OPENAI_API_KEY"] is True
     shown = ragkit("doctor").out
     assert "  extra openai           installed\n" in shown

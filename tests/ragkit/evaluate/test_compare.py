@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +245,7 @@ def detectors() -> tuple[Measured, Measured]:
     return sides[0], sides[1]
 
 
-def test_measures_of_the_whole_run_are_compared_by_a_paired_bootstrap() -> None:
+def test_measures_of_the_whole_run_are_compared_over_the_rows_of_both() -> None:
     a, b = detectors()
     found = compare_measured(a, b)
     assert [one.measure for one in found.measures] == ["f1", "auroc"]
@@ -252,6 +253,80 @@ def test_measures_of_the_whole_run_are_compared_by_a_paired_bootstrap() -> None:
     assert found.measures[1].baseline == pytest.approx(stats.norm.cdf(0.5 / 0.3 / math.sqrt(2)), abs=0.05)
     assert found.measures[0].paired.n == 240
     assert found.differences == {}
+
+
+GOLD = ["sun", "sun", "sun", "rain", "rain", "rain", "snow", "snow", "snow", "snow"]
+SAID = (
+    ["sun", "rain", "snow", "rain", "sun", "sun", "snow", "sun", "rain", "snow"],
+    ["sun", "sun", "sun", "rain", "rain", "sun", "snow", "snow", "snow", "rain"],
+)
+
+
+def of_whole_run(measures: Sequence[str], details: Sequence[Mapping[str, Any]]) -> Measured:
+    rows = tuple(Row(id=str(place), outcomes={}, details=one) for place, one in enumerate(details))
+    return Measured(name="a run", measures=dict.fromkeys(measures, 0.5), rows=rows)
+
+
+def swaps(n: int) -> Iterator[tuple[list[int], list[int]]]:
+    """Give which of the two runs stands on either side of each row, in every way; nothing is swapped in the first."""
+    for sides in product([0, 1], repeat=n):
+        yield list(sides), [1 - side for side in sides]
+
+
+def exact_p(differences: Sequence[float]) -> float:
+    return float(np.mean(np.abs(differences) >= abs(differences[0]) - 1e-12))
+
+
+def f1_of(label: str, said: Sequence[str]) -> float:
+    hits = sum(one == label == right for one, right in zip(said, GOLD, strict=True))
+    return 2 * hits / (said.count(label) + GOLD.count(label))
+
+
+@pytest.mark.parametrize(
+    ("measure", "labels"), [("macro_f1", ["sun", "rain", "snow"]), ("f1:sun", ["sun"]), ("f1:snow", ["snow"])]
+)
+def test_labels_are_compared_by_all_their_swaps(measure: str, labels: Sequence[str]) -> None:
+    def value(sides: Sequence[int]) -> float:
+        said = [SAID[side][place] for place, side in enumerate(sides)]
+        return sum(f1_of(label, said) for label in labels) / len(labels)
+
+    differences = [value(right) - value(left) for left, right in swaps(10)]
+    details = ([{"gold": gold, "said": one} for gold, one in zip(GOLD, said, strict=True)] for said in SAID)
+    found = compare_measured(*(of_whole_run([measure, "f1:rain"], one) for one in details), measures=[measure])
+    assert only(found).paired.difference == pytest.approx(differences[0])
+    assert only(found).paired.p == pytest.approx(exact_p(differences), abs=0.02)
+
+
+def area(positive: Sequence[float], negative: Sequence[float]) -> float:
+    return float(np.mean([(one > other) + 0.5 * (one == other) for one in positive for other in negative]))
+
+
+def test_scores_are_compared_by_all_swaps_of_their_ranks() -> None:
+    label = [True] * 4 + [False] * 6
+    scores = [9, 3, 6, 1, 8, 7, 5, 2, 2, 0], [0.7, 0.8, 0.9, 0.3, 0.2, 0.5, 0.3, 0.2, 0.1, 0.0]
+    ranks = [stats.rankdata(side).tolist() for side in scores]
+
+    def value(sides: Sequence[int]) -> float:
+        mixed = [ranks[side][place] for place, side in enumerate(sides)]
+        return area(mixed[:4], mixed[4:])
+
+    differences = [value(right) - value(left) for left, right in swaps(10)]
+    details = ([{"label": right, "score": one} for right, one in zip(label, side, strict=True)] for side in scores)
+    found = only(compare_measured(*(of_whole_run(["auroc"], one) for one in details)))
+    assert found.paired.difference == pytest.approx(
+        area(scores[1][:4], scores[1][4:]) - area(scores[0][:4], scores[0][4:])
+    )
+    assert found.paired.p == pytest.approx(exact_p(differences), abs=0.02)
+
+
+def test_a_label_that_the_rows_of_both_do_not_hold_is_told_nothing_of() -> None:
+    details = [{"gold": gold, "said": said} for gold, said in zip(GOLD, SAID[0], strict=True)]
+    a, b = (of_whole_run(["f1:sun", "f1:snow"], details[:rows]) for rows in (10, 2))
+    sun, snow = compare_measured(a, b).measures
+    assert (sun.paired.difference, sun.paired.p) == (0.0, 1.0)
+    assert math.isnan(snow.paired.p)
+    assert snow.verdict == "too few rows to tell"
+    assert snow.as_dict()["p"] is None
 
 
 def test_rows_that_do_not_hold_what_a_measure_is_made_of_are_left_out() -> None:

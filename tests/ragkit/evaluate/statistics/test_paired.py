@@ -12,7 +12,13 @@ from scipy import stats
 
 from ragkit.errors import InputError
 from ragkit.evaluate.statistics.estimate import Statistic
-from ragkit.evaluate.statistics.paired import compare_paired, compare_paired_lines, compare_statistic, mid_p
+from ragkit.evaluate.statistics.paired import (
+    compare_paired,
+    compare_paired_lines,
+    compare_statistic,
+    compare_statistics,
+    mid_p,
+)
 from ragkit.evaluate.statistics.power import detectable_effect
 
 VALUES = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=12)
@@ -200,6 +206,60 @@ def test_two_that_could_swap_their_answers_are_compared_by_all_their_swaps() -> 
     assert found.difference == pytest.approx(swaps[0])
     assert found.p == pytest.approx(exact, abs=0.02)
     assert compare_statistic(root(a), root(b), 8).p != pytest.approx(exact, abs=0.02)
+
+
+def together(*statistics: Statistic) -> Statistic:
+    return lambda weights: np.stack([one(weights) for one in statistics], axis=1)
+
+
+@pytest.mark.parametrize("swap", [False, True])
+def test_statistics_that_share_their_draws_are_compared_as_each_alone(swap: bool) -> None:
+    a, b = reciprocal_ranks(1, 40), np.clip(reciprocal_ranks(2, 40) + 0.1, 0, 1)
+    pairs = [(a, b), (a**2, b**2), (b, a)]
+    ours, theirs = (together(*(shares(pair[side]) for pair in pairs)) for side in (0, 1))
+    pooled = [shares(np.concatenate(pair)) if swap else None for pair in pairs]
+    all_pooled = together(*(one for one in pooled if one is not None)) if swap else None
+    found = compare_statistics(ours, theirs, 40, pooled=all_pooled, draws=500, seed=3)
+    assert found == [
+        compare_statistic(shares(left), shares(right), 40, pooled=both, draws=500, seed=3)
+        for (left, right), both in zip(pairs, pooled, strict=True)
+    ]
+
+
+def test_a_difference_of_rounding_is_none() -> None:
+    a, b = np.array([0.1, 0.2, 0.3, 0.0]), np.array([0.3, 0.2, 0.1, 0.0])  # 0.1 + 0.2 + 0.3 is not 0.3 + 0.2 + 0.1
+
+    def summed(values: NDArray[np.float64]) -> Statistic:
+        return lambda weights: np.asarray([sum((line * values).tolist()) for line in weights])
+
+    assert summed(a)(np.ones((1, 4)))[0] != summed(b)(np.ones((1, 4)))[0]
+    found = compare_statistic(summed(a), summed(b), 4, pooled=summed(np.concatenate([a, b])), draws=200)
+    assert (found.difference, found.p) == (0.0, 1.0)
+
+
+def test_swaps_that_leave_one_side_undefined_are_left_out() -> None:
+    # The mean of what was said. Both said most rows, and a swap may leave all of the two that one did not on one side.
+    said = np.array([1.0] * 9 + [0.0, 0.0] + [1.0] * 9)
+    worth = np.concatenate([np.linspace(0.3, 1.0, 10), np.linspace(0.0, 0.6, 10)]) * said
+
+    def mean(rows: slice) -> Statistic:
+        def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+            above, below = weights @ worth[rows], weights @ said[rows]
+            return np.divide(above, below, out=np.full(len(weights), math.nan), where=below > 0)
+
+        return statistic
+
+    def undefined(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.where(weights[:, [0, 1]].all(axis=1), math.nan, mean(slice(20))(weights)))
+
+    patterns = np.array(list(product([0.0, 1.0], repeat=10)))
+    both = np.hstack([1 - patterns, patterns])
+    swaps = undefined(both) - undefined(1 - both)
+    seen = float((mean(slice(0, 10))(np.ones((1, 10))) - mean(slice(10, 20))(np.ones((1, 10))))[0])
+    exact = float(np.mean(np.abs(swaps[~np.isnan(swaps)]) >= abs(seen) - 1e-12))
+    found = compare_statistic(mean(slice(0, 10)), mean(slice(10, 20)), 10, pooled=undefined)
+    assert np.isnan(swaps).sum() == 512
+    assert found.p == pytest.approx(exact, abs=0.01)
 
 
 def test_a_statistic_undefined_in_many_draws_is_not_tested() -> None:
